@@ -1,0 +1,138 @@
+//! What the caller decided, validated.
+
+mod offer;
+
+pub use offer::{Groups, Offer, ServerCertificates, Versions};
+
+use std::time::Duration;
+
+use crate::destination::Destination;
+
+/// Everything that decides a probe besides seed, time and what the world does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// What to probe.
+    pub destination: Destination,
+    /// SMTP or LMTP.
+    pub dialect: Dialect,
+    /// TLS comes first, before any reply (`-w`).
+    pub wrapper: bool,
+    /// The name in EHLO or LHLO (RFC 5321 section 4.1.1.1).
+    pub helo_name: String,
+    /// Limit for the connection, and again for the server's greeting (`-t`).
+    pub connect_timeout: Duration,
+    /// Limit for each later reply, the TLS handshake and the last words (`-T`).
+    pub command_timeout: Duration,
+    /// Which address family comes first (`-a`).
+    pub family: Family,
+    /// How much TLS is wanted and how it is judged (`-l`).
+    pub level: Level,
+    /// SNI for servers without DANE (`-s`).
+    pub server_name: Option<ServerNameChoice>,
+    /// Tell what happens inside TLS: handshake messages and records.
+    pub watch: Watch,
+}
+
+/// The protocol that the server speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// ESMTP (RFC 5321).
+    #[default]
+    Smtp,
+    /// LMTP (RFC 2033).
+    Lmtp,
+}
+
+impl Dialect {
+    /// Tells the command that opens the session.
+    pub const fn hello(self) -> &'static str {
+        match self {
+            Self::Smtp => "EHLO",
+            Self::Lmtp => "LHLO",
+        }
+    }
+}
+
+/// Which address family comes first among addresses of equal preference.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Family {
+    /// None: random order.
+    #[default]
+    Any,
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+/// How much TLS is wanted, and what a server must show. In rising order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// No TLS.
+    None,
+    /// TLS if offered; no check.
+    May,
+    /// TLS; no check.
+    Encrypt,
+    /// The certificate or its key is pinned by digest.
+    Fingerprint,
+    /// As `Dane` but for a host whose MX record was not secure. Chosen by the program only.
+    HalfDane,
+    /// TLSA records decide (RFC 7672) where there are any; otherwise as `Secure`.
+    #[default]
+    Dane,
+    /// As `Dane`; told apart from it where records are missing or unusable.
+    DaneOnly,
+    /// Trusted chain, and the MX host's name in the certificate.
+    Verify,
+    /// Trusted chain, and the destination's name in the certificate.
+    Secure,
+}
+
+/// A server name that a caller asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerNameChoice {
+    /// The name of the host that is connected to.
+    Hostname,
+    /// The destination's domain.
+    Nexthop,
+    /// This name.
+    Name(String),
+}
+
+/// What is told of the inside of TLS. Costs copies, so it is off by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Watch {
+    /// Handshake messages and alerts, decoded as far as they are plain.
+    pub messages: bool,
+    /// Records of the handshake as bytes.
+    pub handshake_bytes: bool,
+    /// Records after the handshake as bytes.
+    pub session_bytes: bool,
+}
+
+impl Default for Config {
+    /// The reference's defaults, for the destination `localhost`.
+    fn default() -> Self {
+        Self {
+            destination: Destination {
+                text: "localhost".to_owned(),
+                place: crate::destination::Place::Inet {
+                    host: "localhost".to_owned(),
+                    literal: false,
+                    service: None,
+                    port: 25,
+                },
+            },
+            dialect: Dialect::Smtp,
+            wrapper: false,
+            helo_name: "localhost".to_owned(),
+            connect_timeout: Duration::from_secs(30),
+            command_timeout: Duration::from_secs(30),
+            family: Family::Any,
+            level: Level::Dane,
+            server_name: None,
+            watch: Watch::default(),
+        }
+    }
+}

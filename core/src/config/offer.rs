@@ -1,0 +1,67 @@
+//! What is offered to a server before anything is known of it.
+
+use crate::report::{Group, TlsVersion};
+
+/// All that the policy decides before connecting. Kept in the Observation, so that a verdict for
+/// another policy knows whether it would have asked the same question.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Offer {
+    /// The name in the SNI extension (RFC 6066 section 3); none is sent for addresses.
+    pub server_name: Option<String>,
+    /// Protocol versions.
+    pub versions: Versions,
+    /// Cipher suites by IANA number, in order of preference; `None` offers all.
+    pub suites: Option<Vec<u16>>,
+    /// Key exchange groups in order of preference.
+    pub groups: Groups,
+    /// Offer SHA-1 signature schemes, which only levels without verification do.
+    pub sha1: bool,
+    /// Which kind of certificate is asked for.
+    pub certificates: ServerCertificates,
+}
+
+/// The protocol versions offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Versions {
+    /// TLS 1.2 (RFC 5246).
+    pub tls12: bool,
+    /// TLS 1.3 (RFC 8446).
+    pub tls13: bool,
+}
+
+impl Versions {
+    /// Tells whether `version` is among them.
+    pub const fn contains(self, version: TlsVersion) -> bool {
+        match version {
+            TlsVersion::Tls12 => self.tls12,
+            TlsVersion::Tls13 => self.tls13,
+        }
+    }
+}
+
+/// Key exchange groups in order of preference.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Groups(pub Vec<Group>);
+
+/// The kind of server certificate asked for (RFC 7250).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ServerCertificates {
+    /// X.509 certificates.
+    #[default]
+    X509,
+    /// Raw public keys; TLS 1.3 only.
+    RawPublicKey,
+}
+
+impl Default for Offer {
+    fn default() -> Self {
+        Self {
+            server_name: None,
+            versions: Versions { tls12: true, tls13: true },
+            suites: None,
+            groups: Groups(Group::ALL.to_vec()),
+            sha1: false,
+            certificates: ServerCertificates::X509,
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Every bound on what a peer can make this program hold or do, with the reason for its size.
+
+use std::time::Duration;
+
+/// Octets kept of one reply line; the rest of the line is read and dropped. RFC 5321 section
+/// 4.5.3.1.5 asks for 512; the reference's `line_length_limit` is 2048.
+pub const REPLY_LINE: usize = 2048;
+
+/// Octets of joined reply text kept for a report; the text stops growing once it is this long.
+pub const REPLY_TEXT: usize = 2048;
+
+/// Lines of one reply. Real EHLO replies have fewer than 40; the deadline alone would let a fast
+/// server print millions.
+pub const REPLY_LINES: usize = 10_000;
+
+/// Lines of an EHLO reply kept as data.
+pub const EHLO_LINES: usize = 128;
+
+/// Octets of the TLS input buffer. The largest handshake message that rustls accepts is 64 KiB,
+/// which takes five full records with their headers, and one more record may be under way.
+pub const TLS_INPUT: usize = 128 * 1024;
+
+/// Octets of a peer's TLS handshake. Certificate chains of 60 kB exist; a peer that sends more
+/// than this before the handshake ends wants something else.
+pub const HANDSHAKE: usize = 512 * 1024;
+
+/// Certificates kept of the chain that a peer sends. The reference builds at most 10 deep.
+pub const CHAIN: usize = 100;
+
+/// TLS 1.3 session tickets kept for one server; the reference keeps one per connection.
+pub const TICKETS: usize = 4;
+
+/// Octets of one input that a driver should read at once; bounds the outputs per input.
+pub const READ: usize = 16 * 1024;
+
+/// How long after its last `Close` a machine waits for the last words of its transports.
+pub const LINGER: Duration = Duration::from_secs(2);
+
+/// Addresses taken of one native host lookup; as many as records of one DNS answer.
+pub const ADDRESSES: usize = 100;

@@ -1,0 +1,398 @@
+//! What a run finds out, as data: events as they happen, and at the end the report.
+//!
+//! Nothing here is prose: words for people are made by the command line.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::config::{Level, Offer};
+use crate::destination::Destination;
+use crate::machine::IoError;
+use crate::session::{Capabilities, Reply};
+use crate::time::Instant;
+use crate::tls::Suite;
+
+/// Something that people want to know as it happens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// No address was found for the destination.
+    LookupFailed(LookupError),
+    /// A server could not be reached.
+    ConnectFailed(Arc<Peer>, IoError),
+    /// Connected to a server.
+    Connected(Arc<Peer>),
+    /// A command went out, without its line end.
+    Command(String),
+    /// A line of a reply arrived; the text is the server's, cut at [`limits`](crate::limits).
+    ReplyLine(Bytes),
+    /// Plain text arrived behind the reply to STARTTLS and was dropped (CVE-2011-0411).
+    TextBeforeTls {
+        /// How many octets.
+        octets: usize,
+    },
+    /// A step of the dialogue did not end well.
+    StepFailed(Step, StepProblem),
+    /// TLS is about to be negotiated with this offer.
+    Negotiating(Arc<Peer>, Arc<Offer>),
+    /// A look inside TLS, as [`Watch`](crate::config::Watch) asks for.
+    Tls(TlsNote),
+    /// The TLS handshake failed.
+    HandshakeFailed(Arc<Peer>, HandshakeError),
+    /// The TLS layer broke after the handshake.
+    TlsBroke(TlsError),
+    /// The handshake is done and the server was judged.
+    Judged(Arc<Peer>, Arc<TlsFacts>, Arc<Verdict>),
+    /// The server closed the connection without close_notify (RFC 8446 section 6.1).
+    Truncated(Arc<Peer>),
+}
+
+/// The other end of a session, as it is named in every message: `name[address]:port`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Peer {
+    /// The host's name, in the case it was given in.
+    pub name: String,
+    /// The host's address.
+    pub address: PeerAddress,
+}
+
+/// An address of a [`Peer`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PeerAddress {
+    /// Address and port.
+    Inet(IpAddr, u16),
+    /// A UNIX socket.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.address {
+            PeerAddress::Inet(ip, port) => write!(f, "{}[{ip}]:{port}", self.name),
+            PeerAddress::Unix(path) => write!(f, "{}[{}]", self.name, path.display()),
+        }
+    }
+}
+
+/// Why no address was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LookupError {
+    /// The system's lookup failed.
+    Native {
+        /// The name that was looked up.
+        host: String,
+        /// What the system said.
+        error: IoError,
+    },
+    /// The system's lookup found nothing.
+    NativeNotFound {
+        /// The name that was looked up.
+        host: String,
+    },
+}
+
+/// A step of a session; [`crate::session`] holds the table of their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Step {
+    /// The connection.
+    Connect,
+    /// The server's greeting.
+    Greeting,
+    /// EHLO or LHLO in plain text.
+    Hello,
+    /// STARTTLS.
+    StartTls,
+    /// The TLS handshake.
+    Handshake,
+    /// EHLO or LHLO inside TLS.
+    HelloAgain,
+    /// QUIT.
+    Quit,
+}
+
+/// Why a step did not end well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StepProblem {
+    /// The server refused.
+    Refused(Reply),
+    /// The server ended the connection, or it broke.
+    Lost(Option<IoError>),
+    /// The step's deadline passed.
+    TimedOut,
+    /// The reply exceeds what this program accepts.
+    ReplyTooLong,
+}
+
+/// A protocol version that this program speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TlsVersion {
+    /// RFC 5246.
+    Tls12,
+    /// RFC 8446.
+    Tls13,
+}
+
+impl fmt::Display for TlsVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tls12 => "TLSv1.2",
+            Self::Tls13 => "TLSv1.3",
+        })
+    }
+}
+
+/// A key exchange group that this program speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Group {
+    /// X25519MLKEM768 (draft-ietf-tls-ecdhe-mlkem).
+    X25519MlKem768,
+    /// X25519 (RFC 7748).
+    X25519,
+    /// NIST P-256.
+    Secp256r1,
+    /// NIST P-384.
+    Secp384r1,
+    /// NIST P-521.
+    Secp521r1,
+}
+
+impl Group {
+    /// All of them, the strongest against tomorrow's computers first.
+    pub const ALL: [Self; 5] =
+        [Self::X25519MlKem768, Self::X25519, Self::Secp256r1, Self::Secp384r1, Self::Secp521r1];
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::X25519MlKem768 => "X25519MLKEM768",
+            Self::X25519 => "x25519",
+            Self::Secp256r1 => "secp256r1",
+            Self::Secp384r1 => "secp384r1",
+            Self::Secp521r1 => "secp521r1",
+        })
+    }
+}
+
+/// A TLS SignatureScheme by its IANA number (RFC 8446 section 4.2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SignatureScheme(pub u16);
+
+/// What is known of a TLS connection once its handshake is complete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFacts {
+    /// Protocol version.
+    pub version: TlsVersion,
+    /// Cipher suite.
+    pub suite: &'static Suite,
+    /// Key exchange group; unknown when a TLS 1.2 session was resumed.
+    pub group: Option<Group>,
+    /// The scheme of the server's handshake signature; none when a session was resumed.
+    pub server_signature: Option<SignatureScheme>,
+    /// The scheme of our own handshake signature, if a client certificate was sent.
+    pub client_signature: Option<SignatureScheme>,
+    /// The server asked for a client certificate.
+    pub client_certificate_requested: bool,
+    /// The certificates as sent, leaf first, or one SubjectPublicKeyInfo (RFC 7250). On a resumed
+    /// session they are those of the session's first connection.
+    pub chain: Vec<Bytes>,
+    /// `chain` holds a raw public key.
+    pub raw_public_key: bool,
+    /// The stapled OCSP response, unverified.
+    pub ocsp: Option<Bytes>,
+    /// A session was resumed.
+    pub resumed: bool,
+    /// The server asked for another key share (HelloRetryRequest).
+    pub hello_retry: bool,
+}
+
+/// Who sent something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// This program to the server.
+    Sent,
+    /// The server to this program.
+    Received,
+}
+
+/// A TLS alert (RFC 8446 section 6) by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Alert(pub u8);
+
+/// A look inside TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TlsNote {
+    /// A handshake message, by type (RFC 8446 section 4), or the end of the handshake.
+    Message(Direction, TlsMessage),
+    /// An alert, as far as it could be read.
+    Alert(Direction, Alert),
+    /// A record or a piece of one, as it crossed the wire.
+    Wire(Direction, Bytes),
+    /// The server name that is sent.
+    ServerName(String),
+}
+
+/// What a handshake message is, as far as it can be told from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsMessage {
+    /// A message that was in plain text, by its type.
+    Plain(u8),
+    /// ChangeCipherSpec.
+    ChangeCipherSpec,
+    /// An encrypted record of the handshake.
+    Encrypted,
+    /// The handshake is complete.
+    Complete,
+}
+
+/// Why a handshake failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HandshakeError {
+    /// The policy left nothing to offer.
+    NothingToOffer,
+    /// The server closed the connection.
+    Lost,
+    /// The connection broke.
+    Broke(IoError),
+    /// The deadline passed.
+    TimedOut,
+    /// TLS itself failed.
+    Tls(TlsError),
+}
+
+/// What went wrong in TLS, and whose fault it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TlsError {
+    /// The server sent a fatal alert.
+    AlertReceived(Alert),
+    /// The server does not speak TLS.
+    NotTls,
+    /// The server broke the protocol; the detail is the library's.
+    Misbehaved(String),
+    /// The server wants what this program does not offer; the detail is the library's.
+    Incompatible(String),
+    /// The server's handshake signature is wrong: it does not own the key it showed.
+    BadSignature,
+    /// The server's key is of a kind that cannot be verified here.
+    UnsupportedKey,
+    /// The server exceeded a bound of [`limits`](crate::limits).
+    Limit,
+    /// Anything else; the detail is the library's.
+    Other(String),
+}
+
+/// What a server did with an Offer. Facts without opinion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// Who it was.
+    pub peer: Arc<Peer>,
+    /// What it was offered, if TLS was wanted.
+    pub offer: Option<Arc<Offer>>,
+    /// Its greeting.
+    pub greeting: Option<Reply>,
+    /// Its answer to the first EHLO or LHLO.
+    pub hello: Option<Capabilities>,
+    /// Its answer to STARTTLS.
+    pub starttls: Option<Reply>,
+    /// The octets of plain text that came behind that answer and were dropped.
+    pub text_before_tls: usize,
+    /// The TLS connection.
+    pub tls: Option<Arc<TlsFacts>>,
+    /// Its answer to EHLO or LHLO inside TLS.
+    pub hello_again: Option<Capabilities>,
+    /// Its answer to QUIT.
+    pub quit: Option<Reply>,
+    /// The steps that did not end well, in order.
+    pub problems: Vec<(Step, StepProblem)>,
+    /// Why the handshake failed.
+    pub handshake_error: Option<HandshakeError>,
+    /// How the stream ended.
+    pub end: StreamEnd,
+    /// When each step that was begun ended, well or not.
+    pub times: Vec<(Step, Instant)>,
+}
+
+/// How a stream ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StreamEnd {
+    /// This program closed it first.
+    #[default]
+    Ours,
+    /// The server closed it: in plain text, or inside TLS after close_notify.
+    Clean,
+    /// The server closed it inside TLS without close_notify; data may be missing.
+    Truncated,
+    /// The connection broke.
+    Broken,
+}
+
+/// Whether a server satisfies a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The word of the summary line.
+    pub status: Status,
+    /// The level that was applied.
+    pub level: Level,
+}
+
+/// The status words of the reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    /// The server showed no certificate and no key.
+    Anonymous,
+    /// Nothing vouches for the server.
+    Untrusted,
+    /// The chain is trusted, the policy is not satisfied by that alone.
+    Trusted,
+    /// The server satisfies the policy.
+    Verified,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Anonymous => "Anonymous",
+            Self::Untrusted => "Untrusted",
+            Self::Trusted => "Trusted",
+            Self::Verified => "Verified",
+        })
+    }
+}
+
+/// Everything about one destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// What was asked.
+    pub destination: Destination,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The addresses that could not be reached before one could, or all of them.
+    pub unreachable: Vec<(Arc<Peer>, IoError)>,
+    /// The sessions that came about, in order.
+    pub sessions: Vec<Session>,
+}
+
+/// One session: what was seen, and what that is worth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// What was seen.
+    pub observation: Observation,
+    /// What that is worth, if TLS came about.
+    pub verdict: Option<Arc<Verdict>>,
+}
+
+/// How a probe ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A session came about; its own facts tell the rest.
+    Session,
+    /// No address was found.
+    LookupFailed(LookupError),
+    /// No address could be reached.
+    Unreachable,
+    /// The caller stopped the probe.
+    Stopped,
+}
