@@ -12,6 +12,6 @@ pub mod session;
 mod time;
 pub mod tls;
 
-pub use machine::{Input, IoError, IoErrorKind, Machine, Output};
+pub use machine::{Input, IoError, IoErrorKind, Machine, Notice, Output};
 pub use random::{Random, Seed};
 pub use time::{Instant, NotAnInstant, WallTime};
