@@ -38,13 +38,21 @@ pub use tlsfinger_runtime::{seed, wall_time};
 
 /// Runs a machine to its end and passes on what it tells.
 ///
-/// Everything that happens to a transport or a lookup is the machine's business; the driver
-/// itself cannot fail.
+/// Everything that happens to a transport or a lookup is the machine's business.
+///
+/// # Panics
+///
+/// Panics if this is the first use of async-io in the process and the system has no descriptors
+/// left for its reactor.
 pub async fn run<M: Machine>(machine: &mut M, tell: impl FnMut(Notice)) {
     run_with(machine, Inbox::new(), tell).await;
 }
 
 /// Does what [`run`] does, while inputs may be given from outside through the inbox's handles.
+///
+/// # Panics
+///
+/// As [`run`].
 pub async fn run_with<M: Machine>(machine: &mut M, inbox: Inbox, mut tell: impl FnMut(Notice)) {
     let executor = Executor::new();
     let mut driver = Driver::new(inbox, &executor);
