@@ -198,7 +198,6 @@ impl Transport {
     fn flush(&mut self) {
         match self.write() {
             Err(error) if !is_not_now(&error) => {
-                self.queue.clear();
                 self.state = State::Broken(IoError::from(&error));
             }
             _ => {}
