@@ -1,6 +1,7 @@
 //! The sans-IO core of tlsfinger.
 #![warn(missing_docs, clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
+pub mod cert;
 pub mod config;
 mod context;
 pub mod destination;
