@@ -51,7 +51,8 @@ impl Watcher {
             Direction::Sent => &mut self.sent,
             Direction::Received => &mut self.received,
         };
-        let wire = if self.complete { self.watch.session_bytes } else { self.watch.handshake_bytes };
+        let wire =
+            if self.complete { self.watch.session_bytes } else { self.watch.handshake_bytes };
         while !bytes.is_empty() && !side.lost {
             let size = match *side.record {
                 [_, _, _, high, low, ..] => HEADER + usize::from(u16::from_be_bytes([high, low])),
