@@ -281,9 +281,15 @@ struct Words<'a>(&'a str);
 
 impl<'a> Words<'a> {
     fn next(&mut self) -> Result<&'a str, NotAnInput> {
-        let (word, rest) = self.0.split_once(' ').unwrap_or((self.0, ""));
+        let (word, rest) = match self.0.split_once(' ') {
+            // Single blanks between words, none at the end.
+            Some(("", _) | (_, "")) => return Err(NotAnInput),
+            Some(split) => split,
+            None if self.0.is_empty() => return Err(NotAnInput),
+            None => (self.0, ""),
+        };
         self.0 = rest;
-        if word.is_empty() { Err(NotAnInput) } else { Ok(word) }
+        Ok(word)
     }
 
     fn parse<T: FromStr>(&mut self) -> Result<T, NotAnInput> {
@@ -324,9 +330,9 @@ impl<'a> Words<'a> {
                 b'"' => {
                     let rest = quoted.get(at + 1..).unwrap_or_default();
                     self.0 = match rest.strip_prefix(' ') {
-                        Some(rest) => rest,
+                        Some(rest) if !rest.is_empty() => rest,
                         None if rest.is_empty() => rest,
-                        None => return Err(NotAnInput),
+                        _ => return Err(NotAnInput),
                     };
                     return Ok(octets);
                 }

@@ -93,6 +93,16 @@ impl Watcher {
     }
 }
 
+/// Tells whether a record's body is exactly one ClientHello or ServerHello.
+fn is_hello(body: &[u8]) -> bool {
+    match *body {
+        [1 | 2, high, middle, low, ref hello @ ..] => {
+            usize::try_from(u32::from_be_bytes([0, high, middle, low])) == Ok(hello.len())
+        }
+        _ => false,
+    }
+}
+
 impl Side {
     /// Reads a complete record.
     fn read_record(&mut self, from: Direction, complete: bool, notes: &mut Vec<TlsNote>) {
@@ -111,7 +121,9 @@ impl Side {
                     notes.push(TlsNote::Alert(from, Alert(alert)));
                 }
             }
-            (HANDSHAKE, false) => {
+            // Behind a HelloRetryRequest the second hellos are plain although a ChangeCipherSpec
+            // went before (RFC 8446 appendix D.4).
+            (HANDSHAKE, encrypted) if !encrypted || is_hello(body) => {
                 while !body.is_empty() {
                     let skipped = self.message_rest.min(body.len());
                     self.message_rest -= skipped;
