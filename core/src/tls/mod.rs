@@ -10,6 +10,7 @@ mod watch;
 mod witness;
 
 pub use provider::Setup;
-pub use sessions::Sessions;
+pub use sessions::SessionKey;
+pub(crate) use sessions::{SessionCache, Sessions};
 pub use suites::{SUITES, Suite};
 pub(crate) use tunnel::{Flow, Tunnel};
