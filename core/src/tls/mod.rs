@@ -5,6 +5,8 @@ mod loan;
 mod provider;
 mod sessions;
 mod suites;
+#[cfg(test)]
+mod tests;
 mod tunnel;
 mod watch;
 mod witness;

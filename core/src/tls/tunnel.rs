@@ -176,6 +176,11 @@ impl Tunnel {
         self.loan.as_ref().map_or(0, |loan| loan.sessions.stored())
     }
 
+    #[cfg(test)]
+    pub(super) fn incoming_octets(&self) -> usize {
+        self.incoming.len()
+    }
+
     /// Turns rustls's crank until it wants something from the peer.
     fn process(&mut self, wall_time: WallTime) -> Flow {
         let mut flow = Flow::default();
