@@ -1,0 +1,102 @@
+//! Inputs, outputs and events as one short line each, for expectations and diffs.
+
+use tlsfinger_core::machine::Endpoint;
+use tlsfinger_core::report::{Event, LookupError, StepProblem, TlsNote};
+use tlsfinger_core::{Input, Output};
+
+/// Writes an event as one line, the dialogue as people know it: `> EHLO me`, `< 250 hello`.
+pub fn event(event: &Event) -> String {
+    match event {
+        Event::LookupFailed(LookupError::Native { host, error }) => {
+            format!("lookup of {host} failed: {error}")
+        }
+        Event::LookupFailed(error) => format!("lookup failed: {error:?}"),
+        Event::ConnectFailed(peer, error) => format!("no connection to {peer}: {error}"),
+        Event::Connected(peer) => format!("connected to {peer}"),
+        Event::Command(command) => format!("> {command}"),
+        Event::ReplyLine(line) => format!("< {}", line.escape_ascii()),
+        Event::TextBeforeTls { octets } => format!("dropped {octets} octets of text before TLS"),
+        Event::StepFailed(step, problem) => format!("{step:?} {}", step_problem(problem)),
+        Event::Negotiating(peer, _) => format!("negotiating with {peer}"),
+        Event::Tls(TlsNote::ServerName(name)) => format!("server name {name}"),
+        Event::Tls(TlsNote::Message(direction, message)) => format!("{direction:?} {message:?}"),
+        Event::Tls(TlsNote::Alert(direction, alert)) => format!("{direction:?} alert {}", alert.0),
+        Event::Tls(TlsNote::Wire(direction, bytes)) => {
+            format!("{direction:?} {} octets on the wire", bytes.len())
+        }
+        Event::HandshakeFailed(peer, error) => format!("handshake with {peer} failed: {error:?}"),
+        Event::TlsBroke(error) => format!("TLS broke: {error:?}"),
+        Event::Judged(peer, facts, verdict) => {
+            format!("{} {peer} {} {}", verdict.status, facts.version, facts.suite.openssl)
+        }
+        Event::Truncated(peer) => format!("{peer} ended without close_notify"),
+        #[allow(unreachable_patterns, reason = "new events show in full until they have a line")]
+        other => format!("{other:?}"),
+    }
+}
+
+fn step_problem(problem: &StepProblem) -> String {
+    match problem {
+        StepProblem::Refused(reply) => {
+            format!("refused: {} {}", reply.code, reply.text.escape_ascii())
+        }
+        StepProblem::Lost(None) => "lost".to_owned(),
+        StepProblem::Lost(Some(error)) => format!("lost: {error}"),
+        StepProblem::TimedOut => "timed out".to_owned(),
+        StepProblem::ReplyTooLong => "reply too long".to_owned(),
+        #[allow(unreachable_patterns, reason = "new problems show in full until they have a line")]
+        other => format!("{other:?}"),
+    }
+}
+
+/// Writes an input as one line.
+pub fn input(input: &Input) -> String {
+    match input {
+        Input::Tick => "tick".to_owned(),
+        Input::Opened(id) => format!("opened {id}"),
+        Input::Received(id, bytes) => format!("received {id} \"{}\"", bytes.escape_ascii()),
+        Input::Ended(id) => format!("ended {id}"),
+        Input::Failed(id, error) => format!("failed {id}: {error}"),
+        Input::HostFound(id, Ok(addresses)) => format!("found {id} {addresses:?}"),
+        Input::HostFound(id, Err(error)) => format!("found {id} nothing: {error}"),
+        Input::Add(destination) => format!("add {}", destination.text),
+        Input::Stop(stop) => format!("stop {stop:?}").to_lowercase(),
+    }
+}
+
+/// Writes an output as one line; times are in milliseconds.
+pub fn output(output: &Output) -> String {
+    match output {
+        Output::Open(id, to) => format!("open {id} {}", endpoint(to)),
+        Output::Send(id, bytes) => format!("send {id} \"{}\"", bytes.escape_ascii()),
+        Output::Close(id) => format!("close {id}"),
+        Output::Pass { socket, over } => format!("pass {socket} over {over}"),
+        Output::FindHost(id, name) => format!("find {id} {name}"),
+        Output::Tell(told) => format!("tell {}", event(told)),
+        Output::Finished(report) => {
+            format!("finished {}: {:?}", report.destination.text, report.outcome)
+        }
+        Output::Wait(until, why) => format!("wait {} {why}", millis(*until)),
+        Output::Done => "done".to_owned(),
+    }
+}
+
+/// Writes an endpoint as `tcp 192.0.2.1:25`.
+pub fn endpoint(endpoint: &Endpoint) -> String {
+    let inet = |kind: &str, remote: &tlsfinger_core::machine::Remote| match &remote.interface {
+        Some(interface) => format!("{kind} {}%{interface}", remote.address),
+        None => format!("{kind} {}", remote.address),
+    };
+    match endpoint {
+        Endpoint::Udp(remote) => inet("udp", remote),
+        Endpoint::Tcp(remote) => inet("tcp", remote),
+        Endpoint::Unix(path) => format!("unix {}", path.display()),
+    }
+}
+
+fn millis(instant: tlsfinger_core::Instant) -> String {
+    match instant {
+        tlsfinger_core::Instant::NEVER => "never".to_owned(),
+        instant => (instant.as_micros() as f64 / 1000.0).to_string(),
+    }
+}
