@@ -18,14 +18,15 @@ pub fn event(event: &Event) -> String {
         Event::TextBeforeTls { octets } => format!("dropped {octets} octets of text before TLS"),
         Event::StepFailed(step, problem) => format!("{step:?} {}", step_problem(problem)),
         Event::Negotiating(peer, _) => format!("negotiating with {peer}"),
-        Event::Tls(TlsNote::ServerName(name)) => format!("server name {name}"),
+        Event::ServerName(name) => format!("server name {name}"),
+        Event::ServerNameNotSent(name) => format!("server name {name} cannot be sent"),
         Event::Tls(TlsNote::Message(direction, message)) => format!("{direction:?} {message:?}"),
         Event::Tls(TlsNote::Alert(direction, alert)) => format!("{direction:?} alert {}", alert.0),
         Event::Tls(TlsNote::Wire(direction, bytes)) => {
             format!("{direction:?} {} octets on the wire", bytes.len())
         }
         Event::HandshakeFailed(peer, error) => format!("handshake with {peer} failed: {error:?}"),
-        Event::TlsBroke(error) => format!("TLS broke: {error:?}"),
+        Event::TlsBroke(peer, error) => format!("TLS with {peer} broke: {error:?}"),
         Event::Judged(peer, facts, verdict) => {
             format!("{} {peer} {} {}", verdict.status, facts.version, facts.suite.openssl)
         }

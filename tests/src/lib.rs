@@ -6,3 +6,4 @@ pub mod peer;
 pub mod playbook;
 pub mod referee;
 pub mod toy;
+pub mod world;

@@ -64,6 +64,11 @@ impl<M: Machine> Referee<M> {
         Self { strict: true, ..Self::new(machine) }
     }
 
+    /// Looks away from the driver.
+    pub fn lenient(self) -> Self {
+        Self { strict: false, ..self }
+    }
+
     /// Gives the machine back.
     pub fn into_inner(self) -> M {
         self.machine
