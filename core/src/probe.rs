@@ -334,7 +334,12 @@ fn plan(config: &Config, target: &Target) -> Plan {
         }),
         Some(ServerNameChoice::Name(name)) => Some(name.clone()),
     };
-    let offer = Offer { server_name, sha1: config.level <= Level::Encrypt, ..Offer::default() };
+    let offer = Offer {
+        server_name,
+        groups: config.groups.clone(),
+        sha1: config.level <= Level::Encrypt,
+        ..Offer::default()
+    };
     Plan {
         dialect: config.dialect,
         wrapper: config.wrapper,

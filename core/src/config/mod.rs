@@ -29,6 +29,8 @@ pub struct Config {
     pub level: Level,
     /// SNI for servers without DANE (`-s`).
     pub server_name: Option<ServerNameChoice>,
+    /// Key exchange groups to offer, in order of preference.
+    pub groups: Groups,
     /// Tell what happens inside TLS: handshake messages and records.
     pub watch: Watch,
 }
@@ -132,6 +134,7 @@ impl Default for Config {
             family: Family::Any,
             level: Level::Dane,
             server_name: None,
+            groups: Groups::default(),
             watch: Watch::default(),
         }
     }
