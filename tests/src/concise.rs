@@ -1,8 +1,7 @@
-//! Inputs, outputs and events as one short line each, for expectations and diffs.
+//! Events and outputs as one short line each, for expectations and diffs.
 
-use tlsfinger_core::machine::Endpoint;
 use tlsfinger_core::report::{Event, LookupError, StepProblem, TlsNote};
-use tlsfinger_core::{Input, Output};
+use tlsfinger_core::{Instant, Output};
 
 /// Writes an event as one line, the dialogue as people know it: `> EHLO me`, `< 250 hello`.
 pub fn event(event: &Event) -> String {
@@ -50,54 +49,13 @@ fn step_problem(problem: &StepProblem) -> String {
     }
 }
 
-/// Writes an input as one line.
-pub fn input(input: &Input) -> String {
-    match input {
-        Input::Tick => "tick".to_owned(),
-        Input::Opened(id) => format!("opened {id}"),
-        Input::Received(id, bytes) => format!("received {id} \"{}\"", bytes.escape_ascii()),
-        Input::Ended(id) => format!("ended {id}"),
-        Input::Failed(id, error) => format!("failed {id}: {error}"),
-        Input::HostFound(id, Ok(addresses)) => format!("found {id} {addresses:?}"),
-        Input::HostFound(id, Err(error)) => format!("found {id} nothing: {error}"),
-        Input::Add(destination) => format!("add {}", destination.text),
-        Input::Stop(stop) => format!("stop {stop:?}").to_lowercase(),
-    }
-}
-
-/// Writes an output as one line; times are in milliseconds.
+/// Writes an output as one line: as in a trace, but shorter, and with times in milliseconds.
 pub fn output(output: &Output) -> String {
     match output {
-        Output::Open(id, to) => format!("open {id} {}", endpoint(to)),
-        Output::Send(id, bytes) => format!("send {id} \"{}\"", bytes.escape_ascii()),
-        Output::Close(id) => format!("close {id}"),
-        Output::Pass { socket, over } => format!("pass {socket} over {over}"),
-        Output::FindHost(id, name) => format!("find {id} {name}"),
         Output::Tell(told) => format!("tell {}", event(told)),
-        Output::Finished(report) => {
-            format!("finished {}: {:?}", report.destination.text, report.outcome)
-        }
-        Output::Wait(until, why) => format!("wait {} {why}", millis(*until)),
-        Output::Done => "done".to_owned(),
-    }
-}
-
-/// Writes an endpoint as `tcp 192.0.2.1:25`.
-pub fn endpoint(endpoint: &Endpoint) -> String {
-    let inet = |kind: &str, remote: &tlsfinger_core::machine::Remote| match &remote.interface {
-        Some(interface) => format!("{kind} {}%{interface}", remote.address),
-        None => format!("{kind} {}", remote.address),
-    };
-    match endpoint {
-        Endpoint::Udp(remote) => inet("udp", remote),
-        Endpoint::Tcp(remote) => inet("tcp", remote),
-        Endpoint::Unix(path) => format!("unix {}", path.display()),
-    }
-}
-
-fn millis(instant: tlsfinger_core::Instant) -> String {
-    match instant {
-        tlsfinger_core::Instant::NEVER => "never".to_owned(),
-        instant => (instant.as_micros() as f64 / 1000.0).to_string(),
+        Output::Finished(report) => format!("finished {}", report.destination.text),
+        Output::Wait(Instant::NEVER, why) => format!("wait never {why}"),
+        Output::Wait(until, why) => format!("wait {} {why}", until.as_micros() as f64 / 1000.0),
+        other => other.to_string(),
     }
 }

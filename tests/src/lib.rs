@@ -2,8 +2,10 @@
 
 pub mod certs;
 pub mod concise;
+pub mod loopback;
 pub mod peer;
 pub mod playbook;
 pub mod referee;
+pub mod setting;
 pub mod toy;
 pub mod world;

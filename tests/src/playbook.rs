@@ -48,7 +48,7 @@ impl<M: Machine> Playbook<M> {
     #[track_caller]
     pub fn start<const N: usize>(mut self, expected: [Expect; N]) -> Self {
         assert!(self.played.is_empty(), "start is the first line of a playbook");
-        self.play("     start".to_owned(), expected.into());
+        self.play("start".to_owned(), expected.into());
         self
     }
 
@@ -56,7 +56,7 @@ impl<M: Machine> Playbook<M> {
     #[track_caller]
     pub fn at<const N: usize>(mut self, millis: u64, input: Input, expected: [Expect; N]) -> Self {
         assert!(!self.played.is_empty(), "start is the first line of a playbook");
-        let line = format!("{millis:5} {}", concise::input(&input));
+        let line = format!("{millis:5} {}", input);
         self.machine.handle_input(Instant::from_micros(millis * 1000), input);
         self.play(line, expected.into());
         self
@@ -85,12 +85,13 @@ impl<M: Machine> Playbook<M> {
             self.finished = true;
             panic!("the machine left the playbook\n{}{diff}", self.context());
         }
-        self.played.extend(actual.iter().map(|output| format!("    {}", concise::output(output))));
+        self.played
+            .extend(actual.iter().map(|output| format!("      {}", concise::output(output))));
         self.last = actual.pop();
     }
 
     fn context(&self) -> String {
-        self.played.iter().map(|line| format!("  {line}\n")).collect()
+        self.played.iter().map(|line| format!("{line}\n")).collect()
     }
 }
 
@@ -350,16 +351,17 @@ mod tests {
             opening().at(20, opened(0), [send(0, "hello"), close(0), wait(30_020)]).finish();
         });
         let text = *failure.unwrap_err().downcast::<String>().unwrap();
-        let expected = "the machine left the playbook
-       start
+        let expected = "\
+the machine left the playbook
+start
       open t0 tcp 192.0.2.1:25
       wait 30000 hello
-     20 opened t0
+   20 opened t0
 -     send t0 \"hello\"
 -     close t0
 +     send t0 \"hello\\r\\n\"
       wait 30020
 ";
-        assert_eq!(text.replace("        ", "      "), expected);
+        assert_eq!(text, expected);
     }
 }

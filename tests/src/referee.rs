@@ -27,7 +27,7 @@ pub struct Referee<M> {
     resting: Option<Output>,
     /// What it must say next because the last input was stale and no time passed.
     must_say: Option<Output>,
-    ticked: bool,
+    told: bool,
 }
 
 #[derive(Debug, Default)]
@@ -55,7 +55,7 @@ impl<M: Machine> Referee<M> {
             allowance: OUTPUTS_PER_INPUT,
             resting: None,
             must_say: None,
-            ticked: false,
+            told: false,
         }
     }
 
@@ -163,7 +163,7 @@ impl<M: Machine> Referee<M> {
             }
             Output::Tell(_) | Output::Finished(_) => {}
             Output::Wait(until, _) => {
-                self.rule(6, !self.ticked || *until > self.now, "Wait is later than now");
+                self.rule(6, !self.told || *until > self.now, "Wait is later than now");
             }
             Output::Done => {
                 let left = self.transports.values().filter(|transport| !transport.gone);
@@ -182,21 +182,24 @@ impl<M: Machine> Machine for Referee<M> {
         let passed = now > self.now;
         self.driver_rule(6, now >= self.now, "time does not run backwards");
         self.now = self.now.max(now);
-        self.last_input = concise::input(&input);
-        self.last_input.truncate(200);
+        self.last_input = input.to_string().chars().take(200).collect();
         let bytes = if let Input::Received(_, bytes) = &input { bytes.len() } else { 0 };
         // An input may come before all outputs of the last one were taken.
         let unused = if self.resting.is_some() { 0 } else { self.allowance };
         self.allowance = unused + OUTPUTS_PER_INPUT + bytes;
         self.must_say = if alive || passed { self.done_already() } else { self.resting.clone() };
         self.resting = None;
-        self.ticked = true;
+        self.told = true;
         self.machine.handle_input(now, input);
     }
 
     fn poll_output(&mut self) -> Output {
         let output = self.machine.poll_output();
         let rests = matches!(output, Output::Wait(..) | Output::Done);
+        if rests {
+            let again = self.machine.poll_output();
+            self.rule(1, again == output, "polling changes nothing");
+        }
         if let Some(said) = &self.resting {
             self.rule(1, *said == output, "polling changes nothing");
             return output;
@@ -222,5 +225,64 @@ impl<M: Machine> Machine for Referee<M> {
 impl<M> Referee<M> {
     fn done_already(&self) -> Option<Output> {
         self.resting.clone().filter(|output| *output == Output::Done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::peer::{Act, Peer, Silence};
+    use crate::playbook::tcp;
+    use crate::toy::{Flaw, Toy};
+    use crate::world::{Link, World};
+
+    /// Says one line.
+    struct Greeter(Option<Act>);
+
+    impl Peer for Greeter {
+        fn received(&mut self, _: &[u8]) {}
+
+        fn act(&mut self) -> Option<Act> {
+            self.0.take()
+        }
+    }
+
+    /// Runs a toy with a flaw; tells what the referee said.
+    fn verdict(flaw: Flaw) -> Result<(), String> {
+        let at = tcp("192.0.2.1:25");
+        let toy = Toy::new(at.clone(), flaw);
+        let greeter = || -> Box<dyn Peer> { Box::new(Greeter(Some(Act::Send("hi\n".into())))) };
+        let run = move || {
+            World::new(toy).listen(at, Link::default(), greeter).with_ghosts().run();
+        };
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
+        panic.map_err(|text| *text.downcast::<String>().expect("the referee speaks"))
+    }
+
+    #[test]
+    fn flaws_are_found() {
+        let table = [
+            (Flaw::ChangesItsMind, "contract rule 1: polling changes nothing"),
+            (Flaw::Babbles, "contract rule 1: outputs per input are bounded"),
+            (Flaw::ReusesIds, "contract rule 2: transport ids"),
+            (Flaw::HearsGhosts, "contract rule 2: done and not send"),
+            (Flaw::SendsAfterClose, "contract rule 3: send t0 \"wait\\r\\n\" while it is open"),
+            (Flaw::LeavesEarly, "contract rule 4: Done comes after last words"),
+            (Flaw::WaitsForThePast, "contract rule 6: Wait is later than now"),
+            (Flaw::RisesAgain, "contract rule 2: done and not wait"),
+        ];
+        for (flaw, rule) in table {
+            let found = verdict(flaw).unwrap_err();
+            assert!(found.starts_with(rule), "{flaw:?}: {found}");
+        }
+        assert_eq!(verdict(Flaw::None), Ok(()));
+    }
+
+    #[test]
+    #[should_panic(expected = "no end after")]
+    fn live_locks_fail() {
+        let at = tcp("192.0.2.1:25");
+        let toy = Toy::new(at.clone(), Flaw::NeverEnds);
+        let silence = || -> Box<dyn Peer> { Box::new(Silence) };
+        World::new(toy).listen(at, Link::default(), silence).run();
     }
 }

@@ -39,6 +39,8 @@ pub enum Flaw {
     LeavesEarly,
     /// Says much at once.
     Babbles,
+    /// Waits again and again.
+    NeverEnds,
     /// Says something else when asked again.
     ChangesItsMind,
 }
@@ -110,7 +112,7 @@ impl Machine for Toy {
             }
             Input::Ended(ONLY) | Input::Failed(ONLY, _) => {
                 if self.gone && self.flaw == Flaw::HearsGhosts {
-                    self.queue.push_back(Output::Wait(self.now + PATIENCE, "ghosts"));
+                    self.send("boo\r\n");
                 }
                 self.gone = true;
             }
@@ -118,6 +120,9 @@ impl Machine for Toy {
                 self.gone = false;
             }
             _ => {}
+        }
+        if self.flaw == Flaw::NeverEnds {
+            self.deadline = self.now + Duration::from_micros(1);
         }
         if self.now >= self.deadline && !self.gone {
             if self.closing {

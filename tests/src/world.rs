@@ -72,6 +72,8 @@ struct Wire {
     silent: bool,
     /// The peer has hung up, was cut off or was hung up on: nothing reaches it any more.
     deaf: bool,
+    /// The machine hung up: what the peer still writes goes nowhere.
+    hung_up: bool,
     in_flight: usize,
     /// Octets or datagrams so far, to the machine and to the peer.
     count_in: u64,
@@ -156,8 +158,15 @@ impl<M: Machine> World<M> {
     #[track_caller]
     pub fn run(mut self) -> Run<M> {
         while self.step() {}
-        let report = self.machine.poll_output();
-        assert_eq!(report, Output::Done);
+        // The peers hear what is still under way.
+        while let Some(((at, _), happening)) = self.future.pop_first() {
+            self.steps += 1;
+            assert!(self.steps < STEPS, "the peers go on without end");
+            self.now = at;
+            self.happen(happening);
+        }
+        self.machine.handle_input(self.now, Input::Tick);
+        assert_eq!(self.machine.poll_output(), Output::Done);
         Run { machine: self.machine.into_inner(), log: self.log }
     }
 
@@ -273,6 +282,7 @@ impl<M: Machine> World<M> {
             pausing: false,
             silent: false,
             deaf: false,
+            hung_up: false,
             in_flight: 0,
             count_in: 0,
             count_out: 0,
@@ -433,7 +443,9 @@ impl<M: Machine> World<M> {
     }
 
     fn hear(&mut self, id: TransportId, heard: Heard) -> Option<Input> {
-        self.wires.get_mut(&id)?.unheard.push_back(heard);
+        let wire = self.wires.get_mut(&id)?;
+        wire.hung_up |= matches!(heard, Heard::End);
+        wire.unheard.push_back(heard);
         self.pump(id);
         None
     }
@@ -446,7 +458,14 @@ impl<M: Machine> World<M> {
                 return;
             }
             if let Some(act) = wire.peer.act() {
-                self.perform(id, act);
+                match act {
+                    Act::Send(_) if wire.hung_up => {
+                        wire.peer.ended();
+                        wire.unheard.clear();
+                    }
+                    Act::Pause(_) if wire.hung_up => {}
+                    act => self.perform(id, act),
+                }
                 continue;
             }
             match wire.unheard.pop_front() {
