@@ -1,8 +1,9 @@
 //! The usual setting of a test: a probe of `mx.example.org`, which is 192.0.2.1, port 25.
 
-use tlsfinger_core::config::{Config, Dialect, Level};
+use tlsfinger_core::config::{Config, Dialect, Groups, Level};
 use tlsfinger_core::destination::{Destination, Place};
 use tlsfinger_core::machine::Endpoint;
+use tlsfinger_core::report::Group;
 use tlsfinger_core::{Probe, Seed, WallTime};
 
 use crate::peer::Script;
@@ -21,12 +22,8 @@ pub const HOST: &str = "mx.example.org";
 /// Its name as messages tell it.
 pub const PEER: &str = "mx.example.org[192.0.2.1]:25";
 
-/// Tells where the host listens.
-pub fn endpoint() -> Endpoint {
-    playbook::tcp("192.0.2.1:25")
-}
-
-/// Makes the usual configuration: SMTP, level `may`, the reference's timeouts of 30 s.
+/// Makes the usual configuration: SMTP, level `may`, the reference's timeouts of 30 s. There is no
+/// ML-KEM, so that every run can be replayed.
 pub fn config() -> Config {
     Config {
         destination: Destination {
@@ -35,6 +32,7 @@ pub fn config() -> Config {
         },
         helo_name: "client.example".to_owned(),
         level: Level::May,
+        groups: Groups(vec![Group::X25519, Group::Secp256r1, Group::Secp384r1, Group::Secp521r1]),
         ..Config::default()
     }
 }
@@ -56,12 +54,16 @@ pub fn world(config: &Config) -> World<Probe> {
     World::new(probe(config)).host(HOST, ["192.0.2.1"])
 }
 
+/// Tells where the server of a configuration listens.
+pub fn place(config: &Config) -> Endpoint {
+    match &config.destination.place {
+        Place::Unix(path) => Endpoint::Unix(path.clone()),
+        Place::Inet { .. } => playbook::tcp("192.0.2.1:25"),
+    }
+}
+
 /// Probes a server to the end.
 #[track_caller]
 pub fn run(config: &Config, script: Script, link: Link) -> Run<Probe> {
-    let at = match &config.destination.place {
-        Place::Unix(path) => Endpoint::Unix(path.clone()),
-        Place::Inet { .. } => endpoint(),
-    };
-    world(config).listen(at, link, script).run()
+    world(config).listen(place(config), link, script).run()
 }

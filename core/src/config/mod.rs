@@ -31,6 +31,8 @@ pub struct Config {
     pub server_name: Option<ServerNameChoice>,
     /// Key exchange groups to offer, in order of preference.
     pub groups: Groups,
+    /// Keep TLS sessions and reconnect to reuse them (`-r`, `-m`).
+    pub reuse: Option<Reuse>,
     /// Tell what happens inside TLS: handshake messages and records.
     pub watch: Watch,
 }
@@ -102,6 +104,15 @@ pub enum ServerNameChoice {
     Name(String),
 }
 
+/// How TLS sessions are kept and reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reuse {
+    /// The pause before each reconnection; zero keeps sessions but does not reconnect.
+    pub delay: Duration,
+    /// How many reconnections at most.
+    pub limit: u32,
+}
+
 /// What is told of the inside of TLS. Costs copies, so it is off by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Watch {
@@ -135,6 +146,7 @@ impl Default for Config {
             level: Level::Dane,
             server_name: None,
             groups: Groups::default(),
+            reuse: None,
             watch: Watch::default(),
         }
     }

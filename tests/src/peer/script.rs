@@ -24,10 +24,10 @@ pub struct Script {
 }
 
 /// What a server does on one occasion: a sequence of moves.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer(pub(super) Vec<Move>);
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Move {
     Say(Bytes),
     SayBare(Bytes),
