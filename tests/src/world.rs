@@ -369,7 +369,7 @@ impl<M: Machine> World<M> {
             }
             State::Open => {
                 let there = self.now + wire.link.latency_out;
-                if !wire.deaf {
+                if !std::mem::replace(&mut wire.deaf, true) {
                     self.decide(there, Happening::PeerEnds(id));
                 }
                 self.decide(self.now, Happening::Tell(Input::Ended(id)));

@@ -192,8 +192,6 @@ impl MailServer {
     }
 
     fn hang_up(&mut self, how: Act) -> Option<Act> {
-        self.layer = Layer::Deaf;
-        self.moves.clear();
         (!std::mem::replace(&mut self.closed, true)).then_some(how)
     }
 }
@@ -232,6 +230,11 @@ impl Peer for MailServer {
 
     fn act(&mut self) -> Option<Act> {
         loop {
+            if self.closed {
+                // What comes is still heard, but nothing can be said any more.
+                self.moves.clear();
+                self.output.clear();
+            }
             if let Some(output) = self.output.pop_front() {
                 return Some(Act::Send(output.into()));
             }
