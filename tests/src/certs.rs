@@ -58,12 +58,12 @@ pub fn server(key: KeyType) -> Arc<Identity> {
     Arc::new(issue("mx.example.org", key, vec![]))
 }
 
-/// Makes an identity with nothing but a small self-signed P-256 certificate, for tests that count
-/// octets.
+/// Makes an identity with nothing but a small self-signed Ed25519 certificate, whose signatures all
+/// have the same length, for tests that count octets.
 pub fn small() -> Arc<Identity> {
     static SMALL: OnceLock<Arc<Identity>> = OnceLock::new();
     let make = || {
-        let key = KeyType::P256.key();
+        let key = KeyType::Ed25519.key();
         let params = params("mx.example.org");
         let leaf = params.self_signed(key).expect("parameters are complete");
         Arc::new(Identity { chain: vec![leaf.der().clone()], key: private_key(key) })

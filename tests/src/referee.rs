@@ -18,6 +18,7 @@ pub struct Referee<M> {
     strict: bool,
     now: Instant,
     transports: BTreeMap<TransportId, Transport>,
+    /// The lookups, and whether the answer is still to come.
     lookups: BTreeMap<LookupId, bool>,
     last_close: Instant,
     /// The last input, and how many outputs it may still cause.
@@ -89,7 +90,7 @@ impl<M: Machine> Referee<M> {
         match input {
             Input::Tick | Input::Add(_) | Input::Stop(_) => true,
             Input::HostFound(id, _) => {
-                let pending = self.lookups.insert(*id, false) == Some(true);
+                let pending = self.lookups.get_mut(id).is_some_and(std::mem::take);
                 self.driver_rule(4, pending, "a lookup is answered once");
                 pending
             }

@@ -55,6 +55,8 @@ enum Happening {
     PeerEnds(TransportId),
     /// The peer's pause is over.
     PeerGoesOn(TransportId),
+    /// The connection breaks at the peer's side.
+    Break(TransportId, How),
 }
 
 /// One transport of the machine with the peer at its other end.
@@ -75,6 +77,8 @@ struct Wire {
     /// The machine hung up: what the peer still writes goes nowhere.
     hung_up: bool,
     in_flight: usize,
+    /// When the next piece for the machine can arrive.
+    free_in: Instant,
     /// Octets or datagrams so far, to the machine and to the peer.
     count_in: u64,
     count_out: u64,
@@ -284,6 +288,7 @@ impl<M: Machine> World<M> {
             deaf: false,
             hung_up: false,
             in_flight: 0,
+            free_in: Instant::START,
             count_in: 0,
             count_out: 0,
         };
@@ -341,21 +346,13 @@ impl<M: Machine> World<M> {
         }
     }
 
-    /// Lets the connection break where the machine's bytes have come to a cut.
+    /// Lets the connection break where the machine's bytes have come to a cut. What the peer says
+    /// to those before it is still heard.
     fn cut_out(&mut self, id: TransportId, how: How) {
         let Some(wire) = self.wires.get_mut(&id) else { return };
         wire.deaf = true;
         let at = self.now + wire.link.latency_out;
-        self.decide(at, Happening::PeerEnds(id));
-        let word = match how {
-            How::End => Input::Ended(id),
-            How::Reset => Input::Failed(id, playbook::reset()),
-            How::BlackHole => return,
-        };
-        // What the peer says to the bytes before the cut is still heard.
-        let Some(wire) = self.wires.get_mut(&id) else { return };
-        let heard = at + wire.link.latency_in;
-        self.decide(heard, Happening::Tell(word));
+        self.decide(at, Happening::Break(id, how));
     }
 
     fn close(&mut self, id: TransportId) {
@@ -384,6 +381,14 @@ impl<M: Machine> World<M> {
             Happening::PeerOpened(id) => self.hear(id, Heard::Opened),
             Happening::PeerReceives(id, bytes) => self.hear(id, Heard::Bytes(bytes)),
             Happening::PeerEnds(id) => self.hear(id, Heard::End),
+            Happening::Break(id, how) => {
+                let latency = self.wires.get(&id).map_or(Duration::ZERO, |it| it.link.latency_in);
+                if how != How::BlackHole {
+                    self.cut_in(id, how, self.now + latency);
+                    self.hear(id, Heard::End);
+                }
+                None
+            }
             Happening::PeerGoesOn(id) => {
                 if let Some(wire) = self.wires.get_mut(&id) {
                     wire.pausing = false;
@@ -499,7 +504,11 @@ impl<M: Machine> World<M> {
             Act::Send(bytes) => {
                 let (bytes, cut) = wire.link.cut_in.take(&mut wire.count_in, bytes);
                 wire.in_flight += bytes.len();
+                let gap = wire.link.pieces_in.gap;
                 for piece in wire.link.pieces_in.split(bytes) {
+                    let wire = self.wires.get_mut(&id).expect("it was there");
+                    let at = at.max(wire.free_in);
+                    wire.free_in = at + gap;
                     self.decide(at, Happening::Tell(Input::Received(id, piece)));
                 }
                 if let Some(how) = cut {
@@ -515,6 +524,7 @@ impl<M: Machine> World<M> {
     fn cut_in(&mut self, id: TransportId, how: How, at: Instant) {
         let Some(wire) = self.wires.get_mut(&id) else { return };
         wire.silent = true;
+        let at = at.max(wire.free_in);
         let word = match how {
             How::End => Input::Ended(id),
             How::Reset => Input::Failed(id, playbook::reset()),

@@ -96,6 +96,12 @@ impl Link {
         self
     }
 
+    /// Lets some time pass between the pieces that the machine reads.
+    pub fn gap_in(mut self, gap: Duration) -> Self {
+        self.pieces_in.gap = gap;
+        self
+    }
+
     /// Lets the peer read pieces of these sizes, again and again.
     pub fn pieces_out(mut self, sizes: impl Into<Vec<usize>>) -> Self {
         self.pieces_out = Pieces::new(sizes.into());
@@ -169,6 +175,7 @@ impl Cut {
 pub(super) struct Pieces {
     sizes: Vec<usize>,
     next: usize,
+    pub(super) gap: Duration,
 }
 
 impl Default for Pieces {
@@ -180,7 +187,7 @@ impl Default for Pieces {
 impl Pieces {
     fn new(sizes: Vec<usize>) -> Self {
         assert!(!sizes.is_empty() && !sizes.contains(&0), "a read brings something");
-        Self { sizes, next: 0 }
+        Self { sizes, next: 0, gap: Duration::ZERO }
     }
 
     pub(super) fn split(&mut self, mut bytes: Bytes) -> Vec<Bytes> {

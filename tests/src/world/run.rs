@@ -118,7 +118,8 @@ impl<M: Machine> Run<M> {
         trace::replay(&mut fresh, &self.trace())
     }
 
-    fn outputs(&self) -> impl Iterator<Item = (Instant, &Output)> {
+    /// Tells the outputs in order.
+    pub fn outputs(&self) -> impl Iterator<Item = (Instant, &Output)> {
         self.log.iter().filter_map(|(at, word)| match word {
             Word::Out(output) => Some((*at, output)),
             Word::In(_) => None,
