@@ -81,6 +81,15 @@ pub enum Output {
     Done,
 }
 
+/// What a driver passes on to its caller while it runs a machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// From [`Output::Tell`].
+    Event(Event),
+    /// From [`Output::Finished`].
+    Report(Box<Report>),
+}
+
 /// Names one transport. Given by the core in order and never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TransportId(pub u64);
