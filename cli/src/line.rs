@@ -63,6 +63,11 @@ impl Line {
         Self(line)
     }
 
+    /// Makes a line that goes on from the one before it, behind a tab.
+    pub(crate) fn indented(text: &str) -> Self {
+        Self(format!("\t{}", Self::bare(text).0))
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }

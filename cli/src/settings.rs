@@ -255,6 +255,8 @@ pub(crate) enum SettingError {
     Destination(DestinationError),
     NotYet(char),
     MatchNotYet,
+    /// The system lacks what a run needs; the text is the system's.
+    Driver(String),
 }
 
 impl fmt::Display for SettingError {
@@ -272,6 +274,7 @@ impl fmt::Display for SettingError {
             }
             Self::Destination(error) => error.fmt(f),
             Self::NotYet(letter) => write!(f, "option -{letter} is not available yet"),
+            Self::Driver(error) => write!(f, "cannot begin: {error}"),
             Self::MatchNotYet => f.write_str("match arguments are not available yet"),
         }
     }

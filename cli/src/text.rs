@@ -7,7 +7,6 @@ mod summary;
 use std::sync::Arc;
 
 use tlsfinger_core::IoError;
-use tlsfinger_core::config::{Dialect, Level};
 use tlsfinger_core::report::{
     Event, HandshakeError, LookupError, Peer, PeerAddress, Step, StepProblem, TlsFacts, TlsNote,
     Verdict,
@@ -22,7 +21,6 @@ use crate::settings::{Settings, Show};
 #[derive(Debug)]
 pub(crate) struct Narrator {
     show: Show,
-    level: Level,
     /// EHLO or LHLO.
     hello: &'static str,
     /// The destination as typed.
@@ -38,10 +36,7 @@ impl Narrator {
         let Settings { config, show, .. } = settings;
         Self {
             show: *show,
-            level: config.level,
-            hello: match config.dialect {
-                Dialect::Smtp | Dialect::Lmtp => config.dialect.hello(),
-            },
+            hello: config.dialect.hello(),
             destination: config.destination.text.clone(),
             warns_of_text_before_tls: !program.is_posttls_finger() || show.verbose > 0,
             peer: String::new(),
@@ -88,9 +83,18 @@ impl Narrator {
                     say(Message::info("SSL_connect:before SSL initialization"));
                 }
             }
+            Event::ServerName(name) => {
+                if self.show.log.has(Log::SSL_DEBUG) {
+                    say(Message::info(format!("{}: SNI hostname: {name}", self.peer)));
+                }
+            }
+            Event::ServerNameNotSent(name) => {
+                let words = "ignoring SNI hostname that cannot be sent";
+                say(Message::warning(format!("{}: {words}: {name}", self.peer)));
+            }
             Event::Tls(note) => self.look_inside(note, say),
             Event::HandshakeFailed(peer, error) => handshake_failed(peer, error, say),
-            Event::TlsBroke(error) => say(openssl::library_problem(error)),
+            Event::TlsBroke(_, error) => say(openssl::library_problem(error)),
             Event::Judged(peer, facts, verdict) => self.judged(peer, facts, verdict, say),
             Event::Truncated(peer) => {
                 if self.show.verbose > 0 {
@@ -157,11 +161,8 @@ impl Narrator {
                     say(Message::info(words));
                 }
             }
-            TlsNote::ServerName(name) if debug => {
-                say(Message::info(format!("{}: SNI hostname: {name}", self.peer)));
-            }
-            TlsNote::Message(..) | TlsNote::Alert(..) | TlsNote::ServerName(_) => {}
-            TlsNote::Wire(direction, bytes) => dump::records(*direction, bytes, say),
+            TlsNote::Message(..) | TlsNote::Alert(..) => {}
+            TlsNote::Wire(direction, bytes) => dump::packet(*direction, bytes, say),
         }
     }
 
@@ -212,5 +213,232 @@ fn handshake_failed(peer: &Peer, error: &HandshakeError, say: &mut dyn FnMut(Mes
         HandshakeError::NothingToOffer => say(openssl::nothing_to_offer()),
         HandshakeError::Tls(error) => say(openssl::library_problem(error)),
         HandshakeError::Lost | HandshakeError::Broke(_) | HandshakeError::TimedOut => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use tlsfinger_core::IoErrorKind;
+    use tlsfinger_core::config::{Config, Level, Offer, ServerCertificates};
+    use tlsfinger_core::destination::{Destination, Place};
+    use tlsfinger_core::report::{
+        Alert, Direction, Group, KeyProof, SignatureScheme, Status, TlsError, TlsMessage,
+        TlsVersion,
+    };
+    use tlsfinger_core::session::Reply;
+    use tlsfinger_core::tls::Suite;
+
+    use super::*;
+    use crate::line::Severity;
+    use crate::options::Runtime;
+
+    fn narrator(name: &str, chat: bool, log: Log, verbose: u32) -> Narrator {
+        let place = Place::Unix("/run/x".into());
+        let config = Config {
+            destination: Destination { text: "Example.test".into(), place },
+            ..Config::default()
+        };
+        let show = Show { chat, log, verbose };
+        let settings = Settings { config, show, runtime: Runtime::Blocking };
+        Narrator::new(&settings, &Program::named(name))
+    }
+
+    fn tell(narrator: &mut Narrator, event: &Event) -> Vec<String> {
+        let mut lines = Vec::new();
+        narrator.tell(event, &mut |message| {
+            lines.push(match message.severity {
+                Severity::Info => message.text,
+                Severity::Warning => format!("warning: {}", message.text),
+                Severity::Fatal => format!("fatal: {}", message.text),
+            });
+        });
+        lines
+    }
+
+    fn peer() -> Arc<Peer> {
+        let address = PeerAddress::Inet(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 25);
+        Arc::new(Peer { name: "MX.test".into(), address })
+    }
+
+    fn io_error(message: &str) -> IoError {
+        IoError { kind: IoErrorKind::Other, code: 1, message: message.into() }
+    }
+
+    fn reply(code: u16, text: &'static str) -> StepProblem {
+        StepProblem::Refused(Reply { code, text: text.as_bytes().into() })
+    }
+
+    fn judged() -> Event {
+        let facts = TlsFacts {
+            version: TlsVersion::Tls13,
+            suite: Suite::by_number(0x1301).unwrap(),
+            group: Some(Group::Secp256r1),
+            server_signature: Some(SignatureScheme(0x0807)),
+            key_proof: KeyProof::Proved,
+            client_signature: None,
+            client_certificate_requested: false,
+            chain: vec![],
+            certificates: ServerCertificates::X509,
+            ocsp: None,
+            resumed: false,
+            hello_retry: false,
+        };
+        let verdict = Verdict { status: Status::Untrusted, level: Level::Secure };
+        Event::Judged(peer(), facts.into(), verdict.into())
+    }
+
+    #[test]
+    fn lines_of_the_reference() {
+        let unix = Peer { name: "c.test".into(), address: PeerAddress::Unix("/run/x".into()) };
+        let gai = "failed to lookup address information: Name or service not known";
+        let table: Vec<(Event, &[&str])> = vec![
+            (
+                Event::LookupFailed(LookupError::Native { host: "h".into(), error: io_error(gai) }),
+                &["Destination address lookup failed: unable to look up host h: \
+                   Name or service not known"],
+            ),
+            (
+                Event::LookupFailed(LookupError::NativeNotFound { host: "h".into() }),
+                &["Destination address lookup failed: h: host not found"],
+            ),
+            (
+                Event::ConnectFailed(peer(), io_error("Connection refused")),
+                &["Failed to establish session to Example.test via MX.test:25: \
+                   connect to MX.test[192.0.2.1]:25: Connection refused"],
+            ),
+            (
+                Event::ConnectFailed(unix.into(), io_error("No such file or directory")),
+                &["Failed to establish session to Example.test: \
+                   connect to c.test[/run/x]: No such file or directory"],
+            ),
+            (Event::Connected(peer()), &["Connected to MX.test[192.0.2.1]:25"]),
+            (Event::Command("EHLO c.test".into()), &["> EHLO c.test"]),
+            (Event::ReplyLine("250-b\u{fc}\tx".into()), &["< 250-b??\tx"]),
+            (
+                Event::StepFailed(Step::Greeting, reply(554, "go away\nnow")),
+                &["SMTP service not available: 554 go away\nnow"],
+            ),
+            (Event::StepFailed(Step::Hello, reply(0, "")), &["EHLO rejected: 0 "]),
+            (Event::StepFailed(Step::StartTls, reply(454, "no")), &["STARTTLS rejected: 454 no"]),
+            (
+                Event::StepFailed(Step::Greeting, StepProblem::Lost(None)),
+                &["lost connection while reading server greeting"],
+            ),
+            (
+                Event::StepFailed(Step::HelloAgain, StepProblem::TimedOut),
+                &["timeout while sending EHLO"],
+            ),
+            (
+                Event::StepFailed(Step::StartTls, StepProblem::TimedOut),
+                &["fatal: timeout while sending STARTTLS"],
+            ),
+            (
+                Event::StepFailed(Step::Quit, StepProblem::Lost(Some(io_error("x")))),
+                &["warning: lost connection while sending QUIT command"],
+            ),
+            (
+                Event::HandshakeFailed(peer(), HandshakeError::Lost),
+                &["SSL_connect error to MX.test[192.0.2.1]:25: lost connection"],
+            ),
+            (
+                Event::HandshakeFailed(peer(), HandshakeError::TimedOut),
+                &["SSL_connect error to MX.test[192.0.2.1]:25: Connection timed out"],
+            ),
+            (
+                Event::HandshakeFailed(peer(), HandshakeError::Broke(io_error("Broken"))),
+                &["SSL_connect error to MX.test[192.0.2.1]:25: Broken"],
+            ),
+            (
+                Event::HandshakeFailed(peer(), HandshakeError::NothingToOffer),
+                &[
+                    "SSL_connect error to MX.test[192.0.2.1]:25: -1",
+                    "warning: TLS library problem: error:0A0000BF:SSL routines::\
+                     no protocols available:",
+                ],
+            ),
+            (
+                Event::HandshakeFailed(peer(), HandshakeError::Tls(TlsError::NotTls)),
+                &[
+                    "SSL_connect error to MX.test[192.0.2.1]:25: -1",
+                    "warning: TLS library problem: error:0A00010B:SSL routines::\
+                     wrong version number:",
+                ],
+            ),
+            (
+                Event::TlsBroke(peer(), TlsError::AlertReceived(Alert(116))),
+                &["warning: TLS library problem: error:0A00045C:SSL routines::\
+                   tlsv13 alert certificate required:SSL alert number 116:"],
+            ),
+            (
+                judged(),
+                &["Untrusted TLS connection established to mx.test[192.0.2.1]:25: TLSv1.3 with \
+                   cipher TLS_AES_128_GCM_SHA256 (128/128 bits) key-exchange secp256r1 \
+                   server-signature ED25519"],
+            ),
+        ];
+        for (event, lines) in table {
+            let mut narrator = narrator("posttls-finger", true, Log::SUMMARY, 0);
+            assert_eq!(tell(&mut narrator, &event), lines, "{event:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_wanted_is_not_told() {
+        let quiet = [
+            Event::Connected(peer()),
+            Event::Command("QUIT".into()),
+            Event::ReplyLine("220 x".into()),
+            Event::Negotiating(peer(), Offer::default().into()),
+            Event::ServerName("h".into()),
+            Event::Tls(TlsNote::Message(Direction::Sent, TlsMessage::Plain(1))),
+            Event::Tls(TlsNote::Alert(Direction::Received, Alert(40))),
+            Event::Truncated(peer()),
+            Event::TextBeforeTls { octets: 3 },
+            judged(),
+        ];
+        for event in quiet {
+            let mut narrator = narrator("posttls-finger", false, Log::NONE, 0);
+            assert_eq!(tell(&mut narrator, &event), [""; 0], "{event:?}");
+        }
+    }
+
+    #[test]
+    fn insides_of_tls() {
+        let mut narrator = narrator("tlsfinger", false, Log::SSL_DEBUG | Log::VERBOSE, 0);
+        let events = [
+            Event::Negotiating(peer(), Offer::default().into()),
+            Event::ServerName("h.test".into()),
+            Event::Tls(TlsNote::Message(Direction::Sent, TlsMessage::Plain(1))),
+            Event::Tls(TlsNote::Message(Direction::Received, TlsMessage::Plain(2))),
+            Event::Tls(TlsNote::Alert(Direction::Received, Alert(40))),
+            Event::Tls(TlsNote::Message(Direction::Sent, TlsMessage::Complete)),
+        ];
+        let lines: Vec<_> = events.iter().flat_map(|event| tell(&mut narrator, event)).collect();
+        let expected = [
+            "setting up TLS connection to MX.test[192.0.2.1]:25",
+            "SSL_connect:before SSL initialization",
+            "MX.test[192.0.2.1]:25: SNI hostname: h.test",
+            "SSL_connect:SSLv3/TLS write client hello",
+            "SSL_connect:SSLv3/TLS read server hello",
+            "SSL3 alert read:fatal:handshake failure",
+            "SSL_connect:SSL negotiation finished successfully",
+        ];
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn text_in_front_of_tls_is_told_unless_scripts_of_the_reference_read() {
+        let told = |name, verbose| {
+            let mut narrator = narrator(name, false, Log::NONE, verbose);
+            tell(&mut narrator, &Event::Connected(peer()));
+            tell(&mut narrator, &Event::TextBeforeTls { octets: 3 })
+        };
+        let expected = "warning: MX.test[192.0.2.1]:25: dropped 3 octets of plain text that came \
+                        before TLS (CVE-2011-0411)";
+        assert_eq!(told("tlsfinger", 0), [expected]);
+        assert_eq!(told("posttls-finger", 1), [expected]);
+        assert_eq!(told("posttls-finger", 0), [""; 0]);
     }
 }

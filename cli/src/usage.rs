@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 
 use crate::flags::{FLAGS, Flag, Group, Name, Take};
+use crate::line::Line;
 use crate::program::Program;
 
 /// Why a command line cannot be understood.
@@ -33,18 +34,17 @@ impl fmt::Display for UsageError {
 }
 
 /// Makes the lines for stderr: what is wrong, and the usage.
-pub(crate) fn complaint(program: &Program, error: &UsageError) -> Vec<String> {
+pub(crate) fn complaint(program: &Program, error: &UsageError) -> Vec<Line> {
     let mut lines = Vec::new();
     let words = error.to_string();
     if !words.is_empty() {
-        lines.push(format!("{}: {words}", program.as_called()));
+        lines.push(Line::bare(&format!("{}: {words}", program.as_called())));
     }
-    lines.extend(USAGE.iter().enumerate().map(|(at, line)| match at {
-        0 => format!("usage: {} {line}", program.name()),
-        _ => format!("\t{line}"),
-    }));
+    let [first, more @ ..] = USAGE;
+    lines.push(Line::bare(&format!("usage: {} {first}", program.name())));
+    lines.extend(more.map(Line::indented));
     if !program.is_posttls_finger() {
-        lines.push(format!("Try '{} --help' for all options.", program.name()));
+        lines.push(Line::bare(&format!("Try '{} --help' for all options.", program.name())));
     }
     lines
 }
@@ -125,15 +125,19 @@ mod tests {
     #[test]
     fn complaint_of_the_reference() {
         let program = Program::named("/usr/sbin/posttls-finger");
-        let lines = complaint(&program, &UsageError::MissingLetter('a'));
-        assert_eq!(lines[0], "/usr/sbin/posttls-finger: option requires an argument -- 'a'");
-        assert_eq!(
-            lines[1],
-            "usage: posttls-finger [-acCfRSvwx] [-t conn_tmout] [-T cmd_tmout] [-L logopts] \\"
-        );
-        assert_eq!(lines[5], "\t[-m count] [-r delay] [-o name=value] destination [match ...]");
-        assert_eq!(lines.len(), 6);
-        assert_eq!(complaint(&program, &UsageError::NoDestination).len(), 5);
+        let text = |error| -> String {
+            let lines = complaint(&program, &error);
+            lines.iter().map(|line| String::from_utf8_lossy(line.as_bytes())).collect()
+        };
+        let usage = "\
+            usage: posttls-finger [-acCfRSvwx] [-t conn_tmout] [-T cmd_tmout] [-L logopts] \\\n\
+            \t[-h host_lookup] [-l level] [-d mdalg] [-g grade] [-p protocols] \\\n\
+            \t[-A tafile] [-F CAfile.pem] [-P CApath/] [-s servername] \\\n\
+            \t[ [-H chainfiles] | [-k certfile [-K keyfile]] ] \\\n\
+            \t[-m count] [-r delay] [-o name=value] destination [match ...]\n";
+        assert_eq!(text(UsageError::NoDestination), usage);
+        let missing = "/usr/sbin/posttls-finger: option requires an argument -- 'a'\n";
+        assert_eq!(text(UsageError::MissingLetter('a')), format!("{missing}{usage}"));
     }
 
     #[test]
