@@ -117,7 +117,11 @@ pub(crate) fn decide(
         command_timeout,
         family,
         level,
-        server_name: options.server_name.as_deref().map(server_name),
+        server_name: options
+            .server_name
+            .as_deref()
+            .filter(|name| !name.is_empty())
+            .map(server_name),
         watch: Watch {
             messages: log.has(Log::SSL_DEBUG),
             handshake_bytes: log.has(Log::HANDSHAKE_DUMP),
