@@ -106,13 +106,7 @@ impl Driver {
 
     fn pass(&mut self, socket: TransportId, over: TransportId) {
         let Some(passed) = self.transports.remove(&socket) else { return };
-        self.inbox.give(match self.transports.get_mut(&over) {
-            Some(carrier) => {
-                carrier.pass(passed.socket().clone());
-                Input::Ended(socket)
-            }
-            None => Input::Failed(socket, IoError::from(&Errno::NOTCONN.into())),
-        });
+        self.inbox.give(passed.pass(self.transports.get_mut(&over)));
         self.watch(over);
     }
 
@@ -126,8 +120,8 @@ impl Driver {
 
     /// Sees to it that the transport advances when it can.
     fn watch(&mut self, id: TransportId) {
-        if self.transports.get(&id).is_some_and(|transport| transport.interest() == Interest::Nothing)
-        {
+        let interest = self.transports.get(&id).map(Transport::interest);
+        if interest == Some(Interest::Nothing) {
             self.ready.push_back(id);
         }
     }

@@ -78,14 +78,127 @@ struct Driver<'a> {
     clock: Clock,
     inbox: Inbox,
     transports: BTreeMap<TransportId, Watched>,
-    alarm: Alarm,
-    /// Runs what waits for sockets and lookups. It tells news, nothing else.
+    timer: Timer,
+    /// What the timer is set to.
+    deadline: Option<Instant>,
+    /// Runs what waits for sockets and for lookups; it says so to the inbox and does nothing else.
     executor: &'a Executor<'static>,
 }
 
 struct Watched {
     transport: Transport,
     socket: Arc<Async<Arc<Socket>>>,
-    /// Waits for the interest; dropped when there is another.
+    /// Waits for this interest, until it is dropped.
     watch: Option<(Interest, Task<()>)>,
+}
+
+impl<'a> Driver<'a> {
+    fn new(inbox: Inbox, executor: &'a Executor<'static>) -> Self {
+        let (transports, timer) = (BTreeMap::new(), Timer::never());
+        Self { clock: Clock::start(), inbox, transports, timer, deadline: None, executor }
+    }
+
+    fn open(&mut self, id: TransportId, endpoint: &Endpoint) {
+        let opened = Transport::open(id, endpoint).and_then(|transport| {
+            let socket = Async::new_nonblocking(transport.socket().clone());
+            Ok((transport, socket.map_err(|error| IoError::from(&error))?))
+        });
+        match opened {
+            Ok((transport, socket)) => {
+                let watched = Watched { transport, socket: Arc::new(socket), watch: None };
+                self.transports.insert(id, watched);
+                self.watch(id);
+            }
+            Err(error) => self.inbox.give(Input::Failed(id, error)),
+        }
+    }
+
+    fn with(&mut self, id: TransportId, act: impl FnOnce(&mut Transport)) {
+        if let Some(watched) = self.transports.get_mut(&id) {
+            act(&mut watched.transport);
+            self.watch(id);
+        }
+    }
+
+    fn pass(&mut self, socket: TransportId, over: TransportId) {
+        let Some(passed) = self.transports.remove(&socket) else { return };
+        let carrier = self.transports.get_mut(&over).map(|watched| &mut watched.transport);
+        self.inbox.give(passed.transport.pass(carrier));
+        self.watch(over);
+    }
+
+    fn find_host(&mut self, id: LookupId, host: HostName) {
+        let handle = self.inbox.handle();
+        let look_up = async move {
+            let found = unblock(move || find_host(&host)).await;
+            handle.give(Input::HostFound(id, found));
+        };
+        self.executor.spawn(look_up).detach();
+    }
+
+    /// Sees to it that the transport advances when it can.
+    fn watch(&mut self, id: TransportId) {
+        let Some(Watched { transport, socket, watch }) = self.transports.get_mut(&id) else {
+            return;
+        };
+        let interest = transport.interest();
+        if watch.as_ref().is_some_and(|(watched, _)| *watched == interest) {
+            return;
+        }
+        let (socket, handle) = (socket.clone(), self.inbox.handle());
+        let wait = async move { handle.tell(News::Ready(id, ready(socket, interest).await)) };
+        *watch = Some((interest, self.executor.spawn(wait)));
+    }
+
+    fn advance(&mut self, id: TransportId, ready: io::Result<()>) -> Option<Input> {
+        let watched = self.transports.get_mut(&id)?;
+        watched.watch = None;
+        let input = match ready {
+            Ok(()) => watched.transport.advance(),
+            Err(error) => Some(Input::Failed(id, IoError::from(&error))),
+        };
+        if input.as_ref().is_some_and(is_last_word) {
+            self.transports.remove(&id);
+        }
+        self.watch(id);
+        input
+    }
+
+    /// Waits until something happens, at most until the deadline.
+    async fn wait(&mut self, until: Instant) -> Input {
+        if self.deadline.replace(until) != Some(until) {
+            // A time beyond what the system can count is no deadline.
+            match self.clock.at(until) {
+                Some(at) => self.timer.set_at(at),
+                None => self.timer = Timer::never(),
+            }
+        }
+        loop {
+            let news = or(async { Some(self.inbox.next().await) }, async {
+                (&mut self.timer).await;
+                None
+            });
+            match news.await {
+                Some(News::Given(input)) => return input,
+                Some(News::Ready(id, ready)) => {
+                    if let Some(input) = self.advance(id, ready) {
+                        return input;
+                    }
+                }
+                None => {
+                    self.deadline = None;
+                    return Input::Tick;
+                }
+            }
+        }
+    }
+}
+
+async fn ready(socket: Arc<Async<Arc<Socket>>>, interest: Interest) -> io::Result<()> {
+    match interest {
+        Interest::Nothing => Ok(()),
+        Interest::Read => socket.readable().await,
+        Interest::Write => socket.writable().await,
+        Interest::ReadOrWrite => or(socket.readable(), socket.writable()).await,
+    }
 }

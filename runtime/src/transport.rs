@@ -76,7 +76,7 @@ impl Transport {
         Ok(Self { id, socket: Arc::new(socket), state, queue: VecDeque::new() })
     }
 
-    /// Lends the socket, to wait for it or to [pass](Self::pass) it.
+    /// Lends the socket, to wait for it.
     pub fn socket(&self) -> &Arc<Socket> {
         &self.socket
     }
@@ -86,9 +86,16 @@ impl Transport {
         self.enqueue(Item::Bytes(bytes));
     }
 
-    /// Hands the descriptor of `socket` to the peer, behind what is queued.
-    pub fn pass(&mut self, socket: Arc<Socket>) {
-        self.enqueue(Item::Descriptor(socket));
+    /// Hands this transport's descriptor to the peer of `over`, behind what is queued there, and
+    /// returns the last word of this one. What was queued here is lost.
+    pub fn pass(self, over: Option<&mut Self>) -> Input {
+        match over {
+            Some(carrier) => {
+                carrier.enqueue(Item::Descriptor(self.socket));
+                Input::Ended(self.id)
+            }
+            None => self.failed(IoError::from(&Errno::NOTCONN.into())),
+        }
     }
 
     /// Hangs up once everything queued is written; abandons an attempt to connect.
