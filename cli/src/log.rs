@@ -75,6 +75,11 @@ impl Log {
         Ok(log)
     }
 
+    /// Takes `unwanted` out.
+    pub(crate) const fn without(self, unwanted: Self) -> Self {
+        Self(self.0 & !unwanted.0)
+    }
+
     /// Tells whether all of `wanted` is told.
     pub(crate) const fn has(self, wanted: Self) -> bool {
         self.0 & wanted.0 == wanted.0

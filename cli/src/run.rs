@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use tlsfinger_blocking::Inbox;
 use tlsfinger_core::machine::Stop;
 use tlsfinger_core::report::{Report, Step, StepProblem};
 use tlsfinger_core::{Input, IoError, Notice, Probe};
@@ -25,22 +24,28 @@ pub(crate) fn probe<W: Write>(
     let mut status = ExitCode::SUCCESS;
     let seed = tlsfinger_blocking::seed().map_err(failed)?;
     let mut machine = Probe::new(settings.config, seed, tlsfinger_blocking::wall_time());
-    let inbox = Inbox::new().map_err(failed)?;
-    let handle = inbox.handle();
-    let tell = |notice| {
+    let mut tell = |notice, stop: &dyn Fn(Input)| {
         match notice {
             Notice::Event(event) => narrator.tell(&event, &mut |message| printer.say(&message)),
             Notice::Report(report) => status = exit_status(&report),
         }
         if !printer.is_open() {
-            handle.give(Input::Stop(Stop::Now));
+            stop(Input::Stop(Stop::Now));
         }
     };
     match settings.runtime {
         Runtime::Blocking => {
+            let inbox = tlsfinger_blocking::Inbox::new().map_err(failed)?;
+            let handle = inbox.handle();
+            let tell = |notice| tell(notice, &|input| handle.give(input));
             tlsfinger_blocking::run_with(&mut machine, inbox, tell).map_err(failed)?;
         }
-        Runtime::Smol => return Err(SettingError::BadRuntime("smol".to_owned())),
+        Runtime::Smol => {
+            let inbox = tlsfinger_smol::Inbox::new();
+            let handle = inbox.handle();
+            let tell = |notice| tell(notice, &|input| handle.give(input));
+            smol::block_on(tlsfinger_smol::run_with(&mut machine, inbox, tell));
+        }
     }
     Ok(status)
 }

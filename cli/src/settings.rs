@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::time::Duration;
 
-use tlsfinger_core::config::{Config, Dialect, Family, Level, ServerNameChoice, Watch};
+use tlsfinger_core::config::{Config, Dialect, Family, Level, Reuse, ServerNameChoice, Watch};
 use tlsfinger_core::destination::{
     Destination, DestinationError, HostError, KnownPorts, Place, check_host, host_to_ascii,
     tcp_port,
@@ -61,11 +61,9 @@ fn not_yet(options: &Options) -> Option<char> {
         ('h', options.lookup.is_some()),
         ('H', !chain_files.is_empty()),
         ('k', options.certificate_file.is_some()),
-        ('m', options.reconnects.is_some()),
         ('M', options.insecure_mx.is_some()),
         ('p', options.protocols.is_some()),
         ('P', options.ca_path.is_some()),
-        ('r', options.reconnect_delay.is_some()),
         ('R', options.srv),
         ('x', options.raw_public_keys),
         ('X', options.tlsproxy),
@@ -83,6 +81,13 @@ pub(crate) fn decide(
 ) -> Result<Settings, Refusal> {
     let verbose = options.verbose + u32::from(system.mail_verbose);
     let family = family(options.family.as_deref())?;
+    let reuse = reuse(options);
+    if options.tlsproxy && reuse.is_some() {
+        return Err(SettingError::ProxyAndReconnect.into());
+    }
+    if !options.chain_files.is_empty() && options.certificate_file.is_some() {
+        return Err(SettingError::ChainAndCertificate.into());
+    }
     let mut log = log(options.log.as_deref(), notes);
     let level = level(options.level.as_deref())?;
     if level == Level::None && options.wrapper {
@@ -127,6 +132,7 @@ pub(crate) fn decide(
             handshake_bytes: log.has(Log::HANDSHAKE_DUMP),
             session_bytes: log.has(Log::SESSION_DUMP),
         },
+        reuse,
     };
     let show = Show { chat: !options.without_chat, log, verbose };
     Ok(Settings { config, show, runtime: options.runtime })
@@ -140,6 +146,13 @@ fn family(word: Option<&str>) -> Result<Family, SettingError> {
         "ipv6" => Ok(Family::V6),
         _ => Err(SettingError::BadValue('a', word.to_owned())),
     }
+}
+
+/// Reconnections as `-r` and `-m` have them; a negative pause keeps no sessions at all.
+fn reuse(options: &Options) -> Option<Reuse> {
+    let delay = u64::try_from(options.reconnect_delay?).ok()?;
+    let limit = u32::try_from(options.reconnects.unwrap_or(5)).unwrap_or(0);
+    Some(Reuse { delay: Duration::from_secs(delay), limit })
 }
 
 /// One unknown word silences everything, as in the reference.
@@ -252,6 +265,10 @@ pub(crate) enum SettingError {
     BadRuntime(String),
     BadLevel(String),
     WrapperWithoutTls,
+    /// `-X` with `-r`.
+    ProxyAndReconnect,
+    /// `-H` with `-k` or `-K`.
+    ChainAndCertificate,
     /// A parameter that needs a value has none.
     EmptyParameter(String),
     /// Name and value of a parameter that cannot have it.
@@ -272,6 +289,10 @@ impl fmt::Display for SettingError {
             Self::WrapperWithoutTls => {
                 f.write_str("SSL wrapper mode requires that TLS not be disabled")
             }
+            Self::ProxyAndReconnect => f.write_str("The -X and -r options are mutually exclusive"),
+            Self::ChainAndCertificate => f.write_str(
+                "When the '-H' option is used, neither the '-k', nor the '-K' options may be used",
+            ),
             Self::EmptyParameter(name) => write!(f, "bad string length 0 < 1: {name} = "),
             Self::BadParameter(name, value) => {
                 write!(f, "parameter {name}: bad parameter value: {value}")
@@ -347,6 +368,10 @@ mod tests {
         assert_eq!(config(&["-S"]).dialect, Dialect::Lmtp);
         assert_eq!(config(&["-omyhostname=a.b"]).helo_name, "a.b");
         assert_eq!(config(&["-omyhostname=x", "-o", "myhostname=c"]).helo_name, "c");
+        let reuse = |delay, limit| Some(Reuse { delay: Duration::from_secs(delay), limit });
+        assert_eq!(config(&["-r", "3"]).reuse, reuse(3, 5));
+        assert_eq!(config(&["-rx", "-m", "-1"]).reuse, reuse(0, 0));
+        assert_eq!(config(&["-r", "-1", "-m2"]).reuse, None);
         let name = |word| config(&["-s", word]).server_name.unwrap();
         assert_eq!(name("nexthop"), ServerNameChoice::Nexthop);
         assert_eq!(name("hostname"), ServerNameChoice::Hostname);
@@ -392,7 +417,12 @@ mod tests {
             (&["-T-1", "a"], "bad '-T' option value: -1"),
             (&["-omyhostname=", "a"], "bad string length 0 < 1: myhostname = "),
             (&["-omyhostname=-b", "a"], "parameter myhostname: bad parameter value: -b"),
-            (&["-r1", "a"], "option -r is not available yet"),
+            (&["-X", "-r0", "a"], "The -X and -r options are mutually exclusive"),
+            (
+                &["-H", "x", "-K", "y", "a"],
+                "When the '-H' option is used, neither the '-k', nor the '-K' options may be used",
+            ),
+            (&["-X", "-r-1", "a"], "option -X is not available yet"),
             (&["a", "b"], "match arguments are not available yet"),
             (&["a:nosuch"], "unknown service: nosuch/tcp"),
             (&["[a"], "missing \"]\" in server description: [a"),

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use tlsfinger_core::IoError;
 use tlsfinger_core::report::{
-    Event, HandshakeError, LookupError, Peer, PeerAddress, Step, StepProblem, TlsFacts, TlsNote,
-    Verdict,
+    CacheStep, Event, HandshakeError, LookupError, Peer, PeerAddress, Reconnect, Step, StepProblem,
+    TlsFacts, TlsNote, Verdict,
 };
 
 use crate::line::{Message, ServerText};
@@ -92,6 +92,22 @@ impl Narrator {
                 let words = "ignoring SNI hostname that cannot be sent";
                 say(Message::warning(format!("{}: {words}: {name}", self.peer)));
             }
+            Event::Cache(step, key) => {
+                if self.show.log.has(Log::CACHE) {
+                    say(Message::info(match step {
+                        CacheStep::Looking => format!("looking for session {key} in memory cache"),
+                        CacheStep::Reloaded => format!("reloaded session {key} from memory cache"),
+                        CacheStep::Saved => format!("save session {key} to memory cache"),
+                        CacheStep::Removed => format!("remove session {key} from client cache"),
+                    }));
+                }
+            }
+            Event::Reused(peer) => {
+                if self.show.log.has(Log::CACHE) {
+                    say(Message::info(format!("{}: Reusing old session", lower(peer))));
+                }
+            }
+            Event::Reconnect(next) => self.reconnect(*next, say),
             Event::Tls(note) => self.look_inside(note, say),
             Event::HandshakeFailed(peer, error) => handshake_failed(peer, error, say),
             Event::TlsBroke(_, error) => say(openssl::library_problem(error)),
@@ -147,6 +163,18 @@ impl Narrator {
             // These have events of their own.
             Step::Connect | Step::Handshake => {}
         }
+    }
+
+    fn reconnect(&mut self, next: Reconnect, say: &mut dyn FnMut(Message)) {
+        say(Message::info(match next {
+            Reconnect::Declined => "Server declined session caching. Done reconnecting.".to_owned(),
+            Reconnect::Found => "Found a previously used server.  Done reconnecting.".to_owned(),
+            Reconnect::Exhausted => "Maximum reconnect count reached.".to_owned(),
+            Reconnect::After(delay) => format!("Reconnecting after {} seconds", delay.as_secs()),
+        }));
+        // From now on it is about the cache; the certificate has been told of.
+        let told = Log::CERTMATCH | Log::PEERCERT | Log::VERBOSE;
+        self.show.log = self.show.log.without(told) | Log::CACHE | Log::SUMMARY;
     }
 
     fn look_inside(&self, note: &TlsNote, say: &mut dyn FnMut(Message)) {
