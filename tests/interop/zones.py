@@ -1,0 +1,105 @@
+"""The name space of the interop servers: a private root with signed, unsigned and broken zones below."""
+
+import subprocess
+
+SERVER = "198.51.100.53"
+JUNK = ["3 1 2 " + f"{number:02x}" * 64 for number in range(1, 41)]
+
+# Zones in the order in which they are signed, since a parent needs its children's DS records.
+# lame.test is delegated to a server that does not have it.
+SIGNED = ["bogus.test", "nsec3.test", "test", "."]
+SERVED = [*SIGNED, "insecure.test"]
+
+
+def write(folder, mail, authority):
+    """Writes and signs all zones and the trust anchor."""
+    address = {name: ip for name, (ip, *_) in mail.items()}
+
+    def tlsa(owner, certificate, *numbers):
+        return f"{owner} TLSA {authority.association(certificate, *numbers)}"
+
+    right = authority.association("postfix.test", 3, 1, 1)
+    postfix = address["postfix.test"]
+    text = {
+        "nsec3.test": [
+            "@ MX 10 mail",
+            f"mail A {postfix}",
+            f"_25._tcp.mail TLSA {right}",
+            f"notlsa A {postfix}",
+        ],
+        # The address is changed after signing, see below.
+        "bogus.test": [
+            "@ MX 10 mail",
+            "mail A 192.0.2.255",
+            f"_25._tcp.mail TLSA {right}",
+        ],
+        "insecure.test": [
+            "@ MX 10 postfix.test.",
+            f"mail A {postfix}",
+            f"_25._tcp.mail TLSA {right}",
+        ],
+        "test": [
+            *(f"{name}. A {ip}" for name, ip in address.items()),
+            "postfix.test. AAAA 2001:db8::1",
+            tlsa("_25._tcp.postfix", "postfix.test", 3, 1, 1),
+            tlsa("_465._tcp.postfix", "postfix.test", 3, 1, 1),
+            tlsa("_25._tcp.postfix-ec", "postfix-ec.test", 2, 1, 1),
+            tlsa("_25._tcp.tls12", "tls12.test", 3, 0, 1),
+            tlsa("_25._tcp.tls13", "tls13.test", 2, 0, 1),
+            tlsa("_25._tcp.exim", "exim.test", 3, 1, 2),
+            tlsa("_25._tcp.sendmail", "sendmail.test", 2, 0, 0),
+            tlsa("_24._tcp.dovecot", "dovecot.test", 3, 1, 0),
+            # MX records: plain, with a first choice that refuses connections, and null.
+            "secure MX 10 postfix",
+            "second MX 10 refuses",
+            "second MX 20 postfix",
+            "refuses A 203.0.113.1",
+            "null MX 0 .",
+            # TLSA records that do not match, that fill more than 1232 octets, that cannot be looked up.
+            f"mismatch A {postfix}",
+            f"_25._tcp.mismatch TLSA {JUNK[0]}",
+            f"large A {postfix}",
+            *(f"_25._tcp.large TLSA {data}" for data in [*JUNK, right]),
+            f"nolookup A {postfix}",
+            "_25._tcp.nolookup CNAME mail.lame",
+            # Aliases, the second one into an unsigned zone.
+            "alias CNAME postfix",
+            "leaving CNAME mail.insecure",
+            f"_25._tcp.leaving TLSA {right}",
+            "insecure NS ns",
+            "lame NS ns",
+        ],
+        ".": ["test. NS ns.test."],
+    }
+    text["test"].append(f"ns A {SERVER}")
+    text["."].append(f"ns.test. A {SERVER}")
+    (folder / "root.hints").write_text(f". 3600000 NS ns.test.\nns.test. 3600000 A {SERVER}\n")
+
+    def put(zone):
+        lines = ["$TTL 300", "@ SOA ns.test. root.test. 1 3600 600 86400 60", "@ NS ns.test.", *text[zone]]
+        (folder / file(zone)).write_text(f"$ORIGIN {zone.rstrip('.')}.\n" + "\n".join(lines) + "\n")
+
+    put("insecure.test")
+    for zone in SIGNED:
+        put(zone)
+        key = ldns(folder, "ldns-keygen", "-k", "-a", "ECDSAP256SHA256", zone).strip()
+        ds = (folder / f"{key}.ds").read_text()
+        if zone == ".":
+            (folder / "trust-anchor.ds").write_text(ds)
+        else:
+            text[zone.partition(".")[2] or "."].append(ds.strip())
+        nsec3 = ["-n", "-s", "5AAA"] if zone == "nsec3.test" else []
+        ldns(folder, "ldns-signzone", *nsec3, "-f", file(zone), file(zone), key)
+    signed = folder / file("bogus.test")
+    signed.write_text(signed.read_text().replace("192.0.2.255", postfix))
+
+
+def file(zone):
+    return f"{zone.rstrip('.') or 'root'}.zone"
+
+
+def ldns(folder, *command):
+    done = subprocess.run(command, cwd=folder, text=True, capture_output=True)
+    if done.returncode:
+        raise SystemExit(f"servers: {' '.join(command)}: {done.stdout}{done.stderr}")
+    return done.stdout
