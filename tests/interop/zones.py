@@ -3,23 +3,28 @@
 import subprocess
 
 SERVER = "198.51.100.53"
-JUNK = ["3 1 2 " + f"{number:02x}" * 64 for number in range(1, 41)]
+LAME = "198.51.100.55"
+JUNK = ["3 1 1 " + f"{number:02x}" * 32 for number in range(1, 41)]
 
 # Zones in the order in which they are signed, since a parent needs its children's DS records.
-# lame.test is delegated to a server that does not have it.
+# lame.test is delegated to a server that has no zone at all.
 SIGNED = ["bogus.test", "nsec3.test", "test", "."]
 SERVED = [*SIGNED, "insecure.test"]
 
 
 def write(folder, mail, authority):
     """Writes and signs all zones and the trust anchor."""
-    address = {name: ip for name, (ip, *_) in mail.items()}
+
+    def hosts():
+        for name, (addresses, *_) in mail.items():
+            for address in addresses.split():
+                yield f"{name}. {'AAAA' if ':' in address else 'A'} {address}"
 
     def tlsa(owner, certificate, *numbers):
         return f"{owner} TLSA {authority.association(certificate, *numbers)}"
 
     right = authority.association("postfix.test", 3, 1, 1)
-    postfix = address["postfix.test"]
+    postfix = mail["postfix.test"][0].split()[0]
     text = {
         "nsec3.test": [
             "@ MX 10 mail",
@@ -39,8 +44,7 @@ def write(folder, mail, authority):
             f"_25._tcp.mail TLSA {right}",
         ],
         "test": [
-            *(f"{name}. A {ip}" for name, ip in address.items()),
-            "postfix.test. AAAA 2001:db8::1",
+            *hosts(),
             tlsa("_25._tcp.postfix", "postfix.test", 3, 1, 1),
             tlsa("_465._tcp.postfix", "postfix.test", 3, 1, 1),
             tlsa("_25._tcp.postfix-ec", "postfix-ec.test", 2, 1, 1),
@@ -67,7 +71,8 @@ def write(folder, mail, authority):
             "leaving CNAME mail.insecure",
             f"_25._tcp.leaving TLSA {right}",
             "insecure NS ns",
-            "lame NS ns",
+            "lame NS lame-ns",
+            f"lame-ns A {LAME}",
         ],
         ".": ["test. NS ns.test."],
     }
