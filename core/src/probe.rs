@@ -9,9 +9,7 @@ use crate::config::{Config, Family, Level, Offer, ServerNameChoice};
 use crate::context::Cx;
 use crate::destination::Place;
 use crate::limits;
-use crate::machine::{
-    Endpoint, HostName, Input, IoError, LookupId, Machine, Output, Stop,
-};
+use crate::machine::{Endpoint, HostName, Input, IoError, LookupId, Machine, Output, Stop};
 use crate::random::Seed;
 use crate::report::{
     Event, LookupError, Observation, Outcome, Peer, PeerAddress, Report, Session, TlsFacts, Verdict,
@@ -118,19 +116,22 @@ impl Visit {
         match visit.config.destination.place.clone() {
             Place::Unix(path) => {
                 let hostname = visit.config.helo_name.clone();
-                let peer = Peer { name: hostname.clone(), address: PeerAddress::Unix(path.clone()) };
+                let peer =
+                    Peer { name: hostname.clone(), address: PeerAddress::Unix(path.clone()) };
                 let endpoint = Endpoint::Unix(path);
                 visit.targets.push_back(Target { peer: Arc::new(peer), endpoint, hostname });
                 visit.try_next(cx);
             }
-            Place::Inet { host, port, .. } => match (host.parse::<IpAddr>(), HostName::new(&host)) {
-                (Ok(ip), _) => {
-                    visit.add_target(&host, ip, port);
-                    visit.try_next(cx);
+            Place::Inet { host, port, .. } => {
+                match (host.parse::<IpAddr>(), HostName::new(&host)) {
+                    (Ok(ip), _) => {
+                        visit.add_target(&host, ip, port);
+                        visit.try_next(cx);
+                    }
+                    (Err(_), Some(name)) => visit.state = State::Looking(cx.find_host(name)),
+                    (Err(_), None) => visit.fail_lookup(cx, LookupError::NativeNotFound { host }),
                 }
-                (Err(_), Some(name)) => visit.state = State::Looking(cx.find_host(name)),
-                (Err(_), None) => visit.fail_lookup(cx, LookupError::NativeNotFound { host }),
-            },
+            }
         }
         visit
     }

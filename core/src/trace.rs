@@ -19,8 +19,6 @@ use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::str::FromStr;
 
-use bytes::Bytes;
-
 use crate::destination::{Destination, Place};
 use crate::machine::{
     Endpoint, Input, IoError, IoErrorKind, LookupId, Machine, Output, Remote, Stop, TransportId,
@@ -283,9 +281,15 @@ struct Words<'a>(&'a str);
 
 impl<'a> Words<'a> {
     fn next(&mut self) -> Result<&'a str, NotAnInput> {
-        let (word, rest) = self.0.split_once(' ').unwrap_or((self.0, ""));
+        let (word, rest) = match self.0.split_once(' ') {
+            // Single blanks between words, none at the end.
+            Some(("", _) | (_, "")) => return Err(NotAnInput),
+            Some(split) => split,
+            None if self.0.is_empty() => return Err(NotAnInput),
+            None => (self.0, ""),
+        };
         self.0 = rest;
-        if word.is_empty() { Err(NotAnInput) } else { Ok(word) }
+        Ok(word)
     }
 
     fn parse<T: FromStr>(&mut self) -> Result<T, NotAnInput> {
@@ -326,9 +330,9 @@ impl<'a> Words<'a> {
                 b'"' => {
                     let rest = quoted.get(at + 1..).unwrap_or_default();
                     self.0 = match rest.strip_prefix(' ') {
-                        Some(rest) => rest,
+                        Some(rest) if !rest.is_empty() => rest,
                         None if rest.is_empty() => rest,
-                        None => return Err(NotAnInput),
+                        _ => return Err(NotAnInput),
                     };
                     return Ok(octets);
                 }
@@ -353,6 +357,8 @@ fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     #[test]
@@ -377,7 +383,10 @@ mod tests {
             Input::Ended(TransportId(u64::MAX)),
             Input::Failed(TransportId(1), refused.clone()),
             Input::HostFound(LookupId(1), Ok(vec![])),
-            Input::HostFound(LookupId(1), Ok(vec!["192.0.2.1".parse().unwrap(), "::1".parse().unwrap()])),
+            Input::HostFound(
+                LookupId(1),
+                Ok(vec!["192.0.2.1".parse().unwrap(), "::1".parse().unwrap()]),
+            ),
             Input::HostFound(LookupId(2), Err(refused)),
             Input::Add(Destination { text: "bücher.example:smtp".to_owned(), place: domain }),
             Input::Add(Destination {
@@ -395,10 +404,27 @@ mod tests {
     #[test]
     fn other_text_is_refused() {
         for line in [
-            "", "tock", "tick ", "tick x", "opened", "opened 1", "opened tx", "opened t1 t2",
-            "received t1", "received t1 abc", "received t1 \"abc", "received t1 \"a\\z\"",
-            "received t1 \"a\"b", "received t1 x1", "received t1 xzz", "failed t1 refused x \"\"",
-            "failed t1 what 1 \"\"", "found l1 300.0.0.1", "stop", "stop never", "add \"x\" place",
+            "",
+            "tock",
+            "tick ",
+            "tick x",
+            "opened",
+            "opened 1",
+            "opened tx",
+            "opened t1 t2",
+            "received t1",
+            "received t1 abc",
+            "received t1 \"abc",
+            "received t1 \"a\\z\"",
+            "received t1 \"a\"b",
+            "received t1 x1",
+            "received t1 xzz",
+            "failed t1 refused x \"\"",
+            "failed t1 what 1 \"\"",
+            "found l1 300.0.0.1",
+            "stop",
+            "stop never",
+            "add \"x\" place",
         ] {
             assert_eq!(line.parse::<Input>(), Err(NotAnInput), "{line}");
         }

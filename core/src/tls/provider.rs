@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use rustls::client::{ClientConfig, Resumption};
-use rustls::crypto::{CryptoProvider, GetRandomFailed, SecureRandom, aws_lc_rs};
+use rustls::crypto::{GetRandomFailed, SecureRandom, aws_lc_rs};
 use rustls::time_provider::TimeProvider;
 use rustls::version::{TLS12, TLS13};
 use rustls_pki_types::{ServerName, UnixTime};
@@ -58,7 +58,8 @@ impl Setup {
         config.resumption = Resumption::store(SESSIONS.clone());
         let server_name = match server_name {
             Some(name) => name,
-            None => STAND_IN.clone(),
+            // Stands in where no name is sent; an address is never put into SNI.
+            None => std::net::Ipv4Addr::UNSPECIFIED.into(),
         };
         Ok(Self { offer, config: Arc::new(config), server_name })
     }
@@ -77,11 +78,6 @@ impl Setup {
 
 static CLOCK: LazyLock<Arc<dyn TimeProvider>> = LazyLock::new(|| Arc::new(LentClock));
 static SESSIONS: LazyLock<Arc<LentSessions>> = LazyLock::new(|| Arc::new(LentSessions));
-/// Stands in where no name is sent; its address form is never put into SNI.
-static STAND_IN: ServerName<'static> = ServerName::IpAddress(rustls_pki_types::IpAddr::V4(
-    rustls_pki_types::Ipv4Addr::from_octets([0; 4]),
-));
-
 /// The randomness of whichever connection is at work.
 #[derive(Debug)]
 struct LentRandom;
@@ -98,6 +94,8 @@ struct LentClock;
 
 impl TimeProvider for LentClock {
     fn current_time(&self) -> Option<UnixTime> {
-        loan::borrow(|loan| UnixTime::since_unix_epoch(std::time::Duration::from_secs(loan.wall_time.0)))
+        loan::borrow(|loan| {
+            UnixTime::since_unix_epoch(std::time::Duration::from_secs(loan.wall_time.0))
+        })
     }
 }

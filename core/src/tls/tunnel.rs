@@ -2,11 +2,14 @@
 //!
 //! This is the only file that names rustls's connection type.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use rustls::client::UnbufferedClientConnection;
-use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus, WriteTraffic};
+use rustls::unbuffered::{
+    ConnectionState, EncodeError, EncryptError, UnbufferedStatus, WriteTraffic,
+};
 use rustls::{Error, HandshakeKind, InvalidMessage, ProtocolVersion};
 
 use crate::config::Watch;
@@ -23,7 +26,6 @@ use super::suites::Suite;
 use super::watch::Watcher;
 
 /// A TLS client connection.
-#[derive(Debug)]
 pub(crate) struct Tunnel {
     conn: UnbufferedClientConnection,
     /// What arrived and was not consumed. rustls keeps offsets into it between calls: it always
@@ -205,7 +207,9 @@ impl Tunnel {
         let go_on = match status {
             Ok(ConnectionState::EncodeTlsData(mut data)) => {
                 append(&mut flow.to_peer, |room| match data.encode(room) {
-                    Err(EncodeError::InsufficientSize(error)) => Written::Needs(error.required_size),
+                    Err(EncodeError::InsufficientSize(error)) => {
+                        Written::Needs(error.required_size)
+                    }
                     Err(EncodeError::AlreadyEncoded) => Written::Octets(0),
                     Ok(octets) => Written::Octets(octets),
                 })
@@ -253,6 +257,12 @@ impl Tunnel {
         let error = flow.error.take();
         while self.conn.wants_write() && self.turn(flow) {}
         flow.error = error;
+    }
+}
+
+impl fmt::Debug for Tunnel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tunnel").field("state", &self.state).finish_non_exhaustive()
     }
 }
 

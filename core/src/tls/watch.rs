@@ -51,7 +51,8 @@ impl Watcher {
             Direction::Sent => &mut self.sent,
             Direction::Received => &mut self.received,
         };
-        let wire = if self.complete { self.watch.session_bytes } else { self.watch.handshake_bytes };
+        let wire =
+            if self.complete { self.watch.session_bytes } else { self.watch.handshake_bytes };
         while !bytes.is_empty() && !side.lost {
             let size = match *side.record {
                 [_, _, _, high, low, ..] => HEADER + usize::from(u16::from_be_bytes([high, low])),
@@ -92,6 +93,16 @@ impl Watcher {
     }
 }
 
+/// Tells whether a record's body is exactly one ClientHello or ServerHello.
+fn is_hello(body: &[u8]) -> bool {
+    match *body {
+        [1 | 2, high, middle, low, ref hello @ ..] => {
+            usize::try_from(u32::from_be_bytes([0, high, middle, low])) == Ok(hello.len())
+        }
+        _ => false,
+    }
+}
+
 impl Side {
     /// Reads a complete record.
     fn read_record(&mut self, from: Direction, complete: bool, notes: &mut Vec<TlsNote>) {
@@ -110,7 +121,9 @@ impl Side {
                     notes.push(TlsNote::Alert(from, Alert(alert)));
                 }
             }
-            (HANDSHAKE, false) => {
+            // Behind a HelloRetryRequest the second hellos are plain although a ChangeCipherSpec
+            // went before (RFC 8446 appendix D.4).
+            (HANDSHAKE, encrypted) if !encrypted || is_hello(body) => {
                 while !body.is_empty() {
                     let skipped = self.message_rest.min(body.len());
                     self.message_rest -= skipped;

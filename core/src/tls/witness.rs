@@ -13,7 +13,9 @@ use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, DigitallySignedStruct, Error};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-use crate::cert::{Certificate, HANDSHAKE_SCHEMES, SHA1_SCHEMES, SignatureError, verify_handshake};
+use crate::cert::{
+    Certificate, Hash, SignatureError, TLS12_SCHEMES, scheme_hash, verify_handshake,
+};
 use crate::config::ServerCertificates;
 use crate::report::{KeyProof, SignatureScheme, TlsError, TlsVersion};
 
@@ -57,12 +59,12 @@ impl Witness {
     ) -> Result<HandshakeSignatureValid, Error> {
         let scheme = u16::from(signed.scheme);
         let result = if self.raw_keys {
-            verify_handshake(version, scheme, end_entity, message, signed.signature())
+            verify_handshake(scheme, version, end_entity, message, signed.signature())
         } else {
             match Certificate::parse(Bytes::copy_from_slice(end_entity)) {
                 Ok(certificate) => {
                     let spki = certificate.spki();
-                    verify_handshake(version, scheme, spki, message, signed.signature())
+                    verify_handshake(scheme, version, spki, message, signed.signature())
                 }
                 Err(_) => Err(SignatureError::UnsupportedKey),
             }
@@ -124,8 +126,8 @@ impl ServerCertVerifier for Witness {
     }
 
     fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
-        let sha1 = if self.sha1 { SHA1_SCHEMES } else { &[] };
-        HANDSHAKE_SCHEMES.iter().chain(sha1).map(|scheme| (*scheme).into()).collect()
+        let wanted = |scheme: &&u16| self.sha1 || scheme_hash(**scheme) != Some(Hash::Sha1);
+        TLS12_SCHEMES.iter().filter(wanted).map(|scheme| (*scheme).into()).collect()
     }
 
     fn requires_raw_public_keys(&self) -> bool {
