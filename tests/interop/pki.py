@@ -1,7 +1,8 @@
 """Certificates made on the spot by the openssl program: a root, an issuing authority and leaves."""
 
 import hashlib
-import subprocess
+
+from shell import sh
 
 KEYS = {
     "rsa": ["-newkey", "rsa:2048"],
@@ -21,8 +22,9 @@ class Authority:
         folder.mkdir()
         self.config = folder / "openssl.cnf"
         self.config.write_text("[req]\ndistinguished_name = name\n[name]\n")
-        self.certify("root", "ec", "Interop Root", "root", "basicConstraints=critical,CA:TRUE")
-        self.certify("issuer", "ec", "Interop Issuer", "root", "basicConstraints=critical,CA:TRUE,pathlen:0")
+        ca = "basicConstraints=critical,CA:TRUE"
+        self.certify("root", "ec", "Interop Root", None, ca)
+        self.certify("issuer", "ec", "Interop Issuer", "root", ca + ",pathlen:0")
         (folder / "ca.pem").write_bytes(self.file("root", "crt").read_bytes())
 
     def issue(self, name, key):
@@ -32,33 +34,29 @@ class Authority:
         self.file(name, "chain").write_text(chain)
         (self.folder / f"{name}.pem").write_text(self.file(name, "key").read_text() + chain)
 
-    def certify(self, name, key, subject, issuer, *extensions):
-        signer = [] if issuer == name else ["-CA", self.file(issuer, "crt"), "-CAkey", self.file(issuer, "key")]
-        identifiers = ["subjectKeyIdentifier=hash"] + (["authorityKeyIdentifier=keyid"] if signer else [])
-        openssl(
-            "req", "-config", self.config, "-x509", "-noenc", "-days", "30", "-subj", f"/O=Interop/CN={subject}",
-            *KEYS[key], *signer, "-keyout", self.file(name, "key"), "-out", self.file(name, "crt"),
-            *(word for extension in (*identifiers, *extensions) for word in ("-addext", extension)),
-        )
+    def certify(self, name, key, subject, issuer, extension):
+        """Makes key and certificate; without an issuer the certificate signs itself."""
+        command = ["openssl", "req", "-config", self.config, "-x509", "-noenc", "-days", "30"]
+        command += ["-subj", f"/O=Interop/CN={subject}", *KEYS[key]]
+        command += ["-addext", "subjectKeyIdentifier=hash", "-addext", extension]
+        if issuer:
+            command += ["-CA", self.file(issuer, "crt"), "-CAkey", self.file(issuer, "key")]
+            command += ["-addext", "authorityKeyIdentifier=keyid"]
+        sh(*command, "-keyout", self.file(name, "key"), "-out", self.file(name, "crt"))
 
     def association(self, name, usage, selector, matching):
         """Gives TLSA record data for a name, or for the authority when the usage is DANE-TA(2)."""
-        certificate = self.file("issuer" if usage == 2 else name, "crt").read_bytes()
+        certificate = self.file("issuer" if usage == 2 else name, "crt")
         if selector == 0:
-            data = openssl("x509", "-outform", "DER", input=certificate)
+            data = sh("openssl", "x509", "-in", certificate, "-outform", "DER")
         else:
-            public = openssl("x509", "-noout", "-pubkey", input=certificate)
-            data = openssl("pkey", "-pubin", "-outform", "DER", input=public)
-        match matching:
-            case 1:
-                data = hashlib.sha256(data).digest()
-            case 2:
-                data = hashlib.sha512(data).digest()
+            public = sh("openssl", "x509", "-in", certificate, "-noout", "-pubkey")
+            data = sh("openssl", "pkey", "-pubin", "-outform", "DER", input=public)
+        if matching == 1:
+            data = hashlib.sha256(data).digest()
+        elif matching == 2:
+            data = hashlib.sha512(data).digest()
         return f"{usage} {selector} {matching} {data.hex()}"
 
     def file(self, name, kind):
         return self.folder / f"{name}.{kind}.pem"
-
-
-def openssl(*arguments, input=None):
-    return subprocess.run(["openssl", *arguments], input=input, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout

@@ -1,6 +1,6 @@
-"""The name space of the interop servers: a private root with signed, unsigned and broken zones below."""
+"""The name space of the interop servers: a private root with signed and other zones below."""
 
-import subprocess
+from shell import sh
 
 SERVER = "198.51.100.53"
 LAME = "198.51.100.55"
@@ -12,19 +12,19 @@ SIGNED = ["bogus.test", "nsec3.test", "test", "."]
 SERVED = [*SIGNED, "insecure.test"]
 
 
-def write(folder, mail, authority):
-    """Writes and signs all zones and the trust anchor."""
+def write(folder, hosts, authority):
+    """Writes and signs all zones and the trust anchor, given the addresses of the mail hosts."""
 
-    def hosts():
-        for name, (addresses, *_) in mail.items():
-            for address in addresses.split():
+    def addresses():
+        for name, found in hosts.items():
+            for address in found:
                 yield f"{name}. {'AAAA' if ':' in address else 'A'} {address}"
 
     def tlsa(owner, certificate, *numbers):
         return f"{owner} TLSA {authority.association(certificate, *numbers)}"
 
     right = authority.association("postfix.test", 3, 1, 1)
-    postfix = mail["postfix.test"][0].split()[0]
+    postfix = hosts["postfix.test"][0]
     text = {
         "nsec3.test": [
             "@ MX 10 mail",
@@ -44,7 +44,7 @@ def write(folder, mail, authority):
             f"_25._tcp.mail TLSA {right}",
         ],
         "test": [
-            *hosts(),
+            *addresses(),
             tlsa("_25._tcp.postfix", "postfix.test", 3, 1, 1),
             tlsa("_465._tcp.postfix", "postfix.test", 3, 1, 1),
             tlsa("_25._tcp.postfix-ec", "postfix-ec.test", 2, 1, 1),
@@ -59,7 +59,7 @@ def write(folder, mail, authority):
             "second MX 20 postfix",
             "refuses A 203.0.113.1",
             "null MX 0 .",
-            # TLSA records that do not match, that fill more than 1232 octets, that cannot be looked up.
+            # TLSA records: not matching, over 1232 octets of them, not to be found.
             f"mismatch A {postfix}",
             f"_25._tcp.mismatch TLSA {JUNK[0]}",
             f"large A {postfix}",
@@ -81,30 +81,34 @@ def write(folder, mail, authority):
     (folder / "root.hints").write_text(f". 3600000 NS ns.test.\nns.test. 3600000 A {SERVER}\n")
 
     def put(zone):
-        lines = ["$TTL 300", "@ SOA ns.test. root.test. 1 3600 600 86400 60", "@ NS ns.test.", *text[zone]]
+        lines = [
+            "$TTL 300",
+            "@ SOA ns.test. root.test. 1 3600 600 86400 60",
+            "@ NS ns.test.",
+            *text[zone],
+        ]
         (folder / file(zone)).write_text(f"$ORIGIN {zone.rstrip('.')}.\n" + "\n".join(lines) + "\n")
 
     put("insecure.test")
     for zone in SIGNED:
         put(zone)
-        key = ldns(folder, "ldns-keygen", "-k", "-a", "ECDSAP256SHA256", zone).strip()
+        key = sh("ldns-keygen", "-k", "-a", "ECDSAP256SHA256", zone, cwd=folder).decode().strip()
         ds = (folder / f"{key}.ds").read_text()
         if zone == ".":
             (folder / "trust-anchor.ds").write_text(ds)
         else:
             text[zone.partition(".")[2] or "."].append(ds.strip())
         nsec3 = ["-n", "-s", "5AAA"] if zone == "nsec3.test" else []
-        ldns(folder, "ldns-signzone", *nsec3, "-f", file(zone), file(zone), key)
+        sh("ldns-signzone", *nsec3, "-f", file(zone), file(zone), key, cwd=folder)
     signed = folder / file("bogus.test")
     signed.write_text(signed.read_text().replace("192.0.2.255", postfix))
 
 
+def nsd():
+    """Gives the part of nsd.conf that names the zones."""
+    entry = "zone:\n  name: {}\n  zonefile: {}\n"
+    return "".join(entry.format(zone, file(zone)) for zone in SERVED)
+
+
 def file(zone):
     return f"{zone.rstrip('.') or 'root'}.zone"
-
-
-def ldns(folder, *command):
-    done = subprocess.run(command, cwd=folder, text=True, capture_output=True)
-    if done.returncode:
-        raise SystemExit(f"servers: {' '.join(command)}: {done.stdout}{done.stderr}")
-    return done.stdout
