@@ -231,10 +231,10 @@ fn run(program: &Path, arguments: &str) -> Vec<String> {
         .args(arguments.split_whitespace())
         .output()
         .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!((output.status.code(), &*stderr), (Some(0), ""), "{program:?} {arguments}");
-    let prefix = format!("{}: ", program.file_name().expect("a name").to_string_lossy());
     let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), &*stderr), (Some(0), ""), "{program:?} {arguments}: {text}");
+    let prefix = format!("{}: ", program.file_name().expect("a name").to_string_lossy());
     text.lines().map(|line| line.strip_prefix(&prefix).unwrap_or(line).to_owned()).collect()
 }
 
