@@ -12,11 +12,11 @@ use crate::limits;
 use crate::machine::{Endpoint, HostName, Input, IoError, LookupId, Machine, Output, Stop};
 use crate::random::Seed;
 use crate::report::{
-    Event, LookupError, Observation, Outcome, Peer, PeerAddress, Report, Session, TlsFacts, Verdict,
+    Event, LookupError, Outcome, Peer, PeerAddress, Reconnect, Report, Session, TlsFacts, Verdict,
 };
 use crate::session::{Approach, Approached, Farewell, Over, Plan};
 use crate::time::{Instant, WallTime};
-use crate::tls::{Sessions, Setup};
+use crate::tls::{SessionCache, Setup};
 
 /// The machine that probes one destination.
 #[derive(Debug)]
@@ -85,6 +85,10 @@ struct Visit {
     targets: VecDeque<Target>,
     unreachable: Vec<(Arc<Peer>, IoError)>,
     sessions: Vec<Session>,
+    /// Lent to each session while it lives.
+    cache: SessionCache,
+    /// How many reconnections are still allowed.
+    reconnects: u32,
 }
 
 /// An address to connect to.
@@ -100,18 +104,22 @@ struct Target {
 enum State {
     Looking(LookupId),
     Approaching(Approach, Target),
-    Leaving(Farewell, Option<Arc<Verdict>>),
+    Leaving(Farewell, Target, Option<Arc<Verdict>>),
+    /// Between two sessions with the same server.
+    Pausing(Instant, Target),
     Over,
 }
 
 impl Visit {
     fn start(cx: &mut Cx, config: Config) -> Self {
         let mut visit = Self {
-            config: Arc::new(config),
             state: State::Over,
             targets: VecDeque::new(),
             unreachable: Vec::new(),
             sessions: Vec::new(),
+            cache: SessionCache::new(config.reuse.is_some()),
+            reconnects: config.reuse.map_or(0, |reuse| reuse.limit),
+            config: Arc::new(config),
         };
         match visit.config.destination.place.clone() {
             Place::Unix(path) => {
@@ -144,7 +152,8 @@ impl Visit {
         match &self.state {
             State::Looking(_) => (Instant::NEVER, "for the system's host lookup"),
             State::Approaching(approach, _) => approach.deadline(),
-            State::Leaving(farewell, _) => farewell.deadline(),
+            State::Leaving(farewell, ..) => farewell.deadline(),
+            State::Pausing(until, _) => (*until, "before reconnecting"),
             State::Over => (Instant::NEVER, "for nothing"),
         }
     }
@@ -188,14 +197,19 @@ impl Visit {
                 }
                 None => false,
             },
-            State::Leaving(farewell, _) => match farewell.handle(cx, input) {
+            State::Leaving(farewell, ..) => match farewell.handle(cx, input) {
                 Some(Over) => {
                     self.left(cx);
                     true
                 }
                 None => false,
             },
-            State::Over => false,
+            State::Pausing(until, target) if *until <= cx.now() => {
+                let target = target.clone();
+                self.connect(cx, target);
+                true
+            }
+            State::Pausing(..) | State::Over => false,
         }
     }
 
@@ -235,20 +249,16 @@ impl Visit {
     /// Connects to the next target, or ends without one.
     fn try_next(&mut self, cx: &mut Cx) {
         match self.targets.pop_front() {
-            Some(target) => {
-                let plan = Arc::new(plan(&self.config, &target));
-                let sessions = Sessions::default();
-                let approach = Approach::start(
-                    cx,
-                    target.peer.clone(),
-                    target.endpoint.clone(),
-                    plan,
-                    sessions,
-                );
-                self.state = State::Approaching(approach, target);
-            }
+            Some(target) => self.connect(cx, target),
             None => self.finish(cx, Outcome::Unreachable),
         }
+    }
+
+    fn connect(&mut self, cx: &mut Cx, target: Target) {
+        let plan = Arc::new(plan(&self.config, &target, !self.sessions.is_empty()));
+        let (peer, endpoint) = (target.peer.clone(), target.endpoint.clone());
+        let approach = Approach::start(cx, peer, endpoint, plan, mem::take(&mut self.cache));
+        self.state = State::Approaching(approach, target);
     }
 
     fn approached(&mut self, cx: &mut Cx, end: Approached) {
@@ -259,34 +269,70 @@ impl Visit {
         match end {
             Approached::Secured(facts) => {
                 let verdict = Arc::new(judge(&self.config, &facts));
-                cx.tell(Event::Judged(target.peer, facts, verdict.clone()));
-                self.state = State::Leaving(Farewell::start(cx, approach), Some(verdict));
+                cx.tell(Event::Judged(target.peer.clone(), facts, verdict.clone()));
+                let farewell = Farewell::start(cx, approach);
+                self.state = State::Leaving(farewell, target, Some(verdict));
             }
             Approached::Plain => {
-                self.state = State::Leaving(Farewell::start(cx, approach), None);
+                self.state = State::Leaving(Farewell::start(cx, approach), target, None);
             }
             Approached::Over => {
                 let (observation, _) = approach.finish();
-                self.seen(cx, observation, None);
+                self.sessions.push(Session { observation, verdict: None });
+                self.finish(cx, Outcome::Session);
             }
             Approached::Unreachable(error) => {
                 cx.tell(Event::ConnectFailed(target.peer.clone(), error.clone()));
                 self.unreachable.push((target.peer, error));
-                self.try_next(cx);
+                self.cache = approach.finish().1;
+                match self.sessions.is_empty() {
+                    true => self.try_next(cx),
+                    false => self.finish(cx, Outcome::Session),
+                }
             }
         }
     }
 
     fn left(&mut self, cx: &mut Cx) {
-        if let State::Leaving(farewell, verdict) = mem::replace(&mut self.state, State::Over) {
-            let (observation, _) = farewell.finish();
-            self.seen(cx, observation, verdict);
+        let State::Leaving(farewell, target, verdict) = mem::replace(&mut self.state, State::Over)
+        else {
+            return;
+        };
+        let (observation, cache) = farewell.finish();
+        self.sessions.push(Session { observation, verdict });
+        self.cache = cache;
+        match self.reconnect() {
+            None => self.finish(cx, Outcome::Session),
+            Some(next) => {
+                cx.tell(Event::Reconnect(next));
+                match next {
+                    Reconnect::After(delay) => {
+                        self.reconnects -= 1;
+                        self.state = State::Pausing(cx.now() + delay, target);
+                    }
+                    Reconnect::Declined | Reconnect::Found | Reconnect::Exhausted => {
+                        self.finish(cx, Outcome::Session);
+                    }
+                }
+            }
         }
     }
 
-    fn seen(&mut self, cx: &mut Cx, observation: Observation, verdict: Option<Arc<Verdict>>) {
-        self.sessions.push(Session { observation, verdict });
-        self.finish(cx, Outcome::Session);
+    /// Decides what follows a session that ended well; `None` if reconnecting is not wanted.
+    fn reconnect(&self) -> Option<Reconnect> {
+        let delay = self.config.reuse?.delay;
+        if delay.is_zero() {
+            return None;
+        }
+        Some(if self.cache.was_found() {
+            Reconnect::Found
+        } else if self.cache.is_empty() {
+            Reconnect::Declined
+        } else if self.reconnects == 0 {
+            Reconnect::Exhausted
+        } else {
+            Reconnect::After(delay)
+        })
     }
 
     fn fail_lookup(&mut self, cx: &mut Cx, error: LookupError) {
@@ -300,11 +346,11 @@ impl Visit {
                 approach.abort(cx);
                 (approach.finish().0, None)
             }
-            State::Leaving(mut farewell, verdict) => {
+            State::Leaving(mut farewell, _, verdict) => {
                 farewell.abort(cx);
                 (farewell.finish().0, verdict)
             }
-            State::Looking(_) => return self.finish(cx, Outcome::Stopped),
+            State::Looking(_) | State::Pausing(..) => return self.finish(cx, Outcome::Stopped),
             State::Over => return,
         };
         self.sessions.push(Session { observation, verdict });
@@ -324,7 +370,7 @@ impl Visit {
 }
 
 /// Decides what a session with `target` is to do.
-fn plan(config: &Config, target: &Target) -> Plan {
+fn plan(config: &Config, target: &Target, again: bool) -> Plan {
     let server_name = match &config.server_name {
         None => None,
         Some(ServerNameChoice::Hostname) => Some(target.hostname.clone()),
@@ -338,11 +384,12 @@ fn plan(config: &Config, target: &Target) -> Plan {
     Plan {
         dialect: config.dialect,
         wrapper: config.wrapper,
-        again: false,
+        again,
         helo_name: config.helo_name.clone(),
         connect_timeout: config.connect_timeout,
         command_timeout: config.command_timeout,
         tls: (config.level != Level::None).then(|| Setup::new(Arc::new(offer)).map(Arc::new)),
+        demands: format!("{:?}", config.level),
         watch: config.watch,
     }
 }

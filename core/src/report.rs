@@ -6,6 +6,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -14,7 +15,7 @@ use crate::destination::Destination;
 use crate::machine::IoError;
 use crate::session::{Capabilities, Reply};
 use crate::time::Instant;
-use crate::tls::Suite;
+use crate::tls::{SessionKey, Suite};
 
 /// Something that people want to know as it happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,8 +51,40 @@ pub enum Event {
     ServerNameNotSent(String),
     /// The handshake is done and the server was judged.
     Judged(Arc<Peer>, Arc<TlsFacts>, Arc<Verdict>),
+    /// A TLS session was looked for, found, stored, or dropped.
+    Cache(CacheStep, SessionKey),
+    /// A TLS session is being reused.
+    Reused(Arc<Peer>),
+    /// What follows a session of a probe that reconnects.
+    Reconnect(Reconnect),
     /// The server closed the connection without close_notify (RFC 8446 section 6.1).
     Truncated(Arc<Peer>),
+}
+
+/// What happened to a TLS session in the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheStep {
+    /// One is looked for.
+    Looking,
+    /// One was found and is offered.
+    Reloaded,
+    /// The server gave one; told once for each connection.
+    Saved,
+    /// The handshake failed: what was offered is dropped.
+    Removed,
+}
+
+/// What follows a session of a probe that reconnects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reconnect {
+    /// Nothing: the server gave no session to reuse.
+    Declined,
+    /// Nothing: a session was found in the cache for this connection.
+    Found,
+    /// Nothing: that was the last time allowed.
+    Exhausted,
+    /// A pause of this length, then another session.
+    After(Duration),
 }
 
 /// The other end of a session, as it is named in every message: `name[address]:port`.

@@ -6,7 +6,7 @@ use crate::context::Cx;
 use crate::machine::{Endpoint, Input, IoError};
 use crate::report::{Observation, Peer, TlsFacts};
 use crate::time::Instant;
-use crate::tls::Sessions;
+use crate::tls::SessionCache;
 
 use super::dialogue::{Dialogue, Plan, Stage};
 
@@ -34,9 +34,9 @@ impl Approach {
         peer: Arc<Peer>,
         endpoint: Endpoint,
         plan: Arc<Plan>,
-        sessions: Sessions,
+        cache: SessionCache,
     ) -> Self {
-        Self(Dialogue::start(cx, peer, endpoint, plan, sessions))
+        Self(Dialogue::start(cx, peer, endpoint, plan, cache))
     }
 
     /// Tells when to give up waiting, and for what.
@@ -63,7 +63,7 @@ impl Approach {
     }
 
     /// Gives back what was found out, and the TLS sessions.
-    pub(crate) fn finish(self) -> (Observation, Sessions) {
+    pub(crate) fn finish(self) -> (Observation, SessionCache) {
         self.0.finish()
     }
 }

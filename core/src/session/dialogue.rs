@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::config::{Dialect, Watch};
+use crate::config::{Dialect, Offer, Watch};
 use crate::context::Cx;
 use crate::machine::{Endpoint, Input, IoError};
 use crate::report::{
-    Event, HandshakeError, Observation, Peer, Step, StepProblem, StreamEnd, TlsError,
+    CacheStep, Event, HandshakeError, Observation, Peer, Step, StepProblem, StreamEnd, TlsError,
 };
 use crate::time::Instant;
-use crate::tls::{Sessions, Setup};
+use crate::tls::{SessionCache, SessionKey, Sessions, Setup};
 
 use super::ehlo::{Capabilities, EhloReader};
 use super::order::{self, Ending, Mode, Next};
@@ -28,6 +28,8 @@ pub(crate) struct Plan {
     pub(crate) command_timeout: std::time::Duration,
     /// What to offer; `None` wants no TLS.
     pub(crate) tls: Option<Result<Arc<Setup>, HandshakeError>>,
+    /// What is demanded of the server besides the Offer; sessions are shared only under the same.
+    pub(crate) demands: String,
     pub(crate) watch: Watch,
 }
 
@@ -43,7 +45,9 @@ pub(super) struct Dialogue {
     opened: bool,
     secured: bool,
     tls_error: Option<TlsError>,
-    sessions: Sessions,
+    cache: SessionCache,
+    session_key: Option<SessionKey>,
+    session_saved: bool,
     observation: Observation,
 }
 
@@ -65,7 +69,7 @@ impl Dialogue {
         peer: Arc<Peer>,
         endpoint: Endpoint,
         plan: Arc<Plan>,
-        sessions: Sessions,
+        cache: SessionCache,
     ) -> Self {
         let offer = match &plan.tls {
             Some(Ok(setup)) => Some(setup.offer().clone()),
@@ -80,7 +84,9 @@ impl Dialogue {
             opened: false,
             secured: false,
             tls_error: None,
-            sessions,
+            cache,
+            session_key: None,
+            session_saved: false,
             observation: Observation::new(peer, offer),
             plan,
         }
@@ -132,9 +138,12 @@ impl Dialogue {
     }
 
     /// Ends the dialogue's life and gives back what it found out, and the TLS sessions.
-    pub(super) fn finish(self) -> (Observation, Sessions) {
-        let sessions = self.stream.into_sessions().unwrap_or(self.sessions);
-        (self.observation, sessions)
+    pub(super) fn finish(self) -> (Observation, SessionCache) {
+        let mut cache = self.cache;
+        if let (Some(key), Some(sessions)) = (self.session_key, self.stream.into_sessions()) {
+            cache.put(key, sessions);
+        }
+        (self.observation, cache)
     }
 
     fn mode(&self) -> Mode {
@@ -211,14 +220,29 @@ impl Dialogue {
                 None => cx.tell(Event::ServerNameNotSent(wanted.clone())),
             }
         }
-        let sessions = std::mem::take(&mut self.sessions);
+        let sessions = self.find_sessions(cx, setup.offer());
         match self.stream.start_tls(cx, &setup, sessions, watch) {
             Ok(arrival) => self.take(cx, arrival),
-            Err((error, sessions)) => {
-                self.sessions = sessions;
-                self.tls_error = Some(error);
-            }
+            Err(error) => self.tls_error = Some(error),
         }
+    }
+
+    /// Takes out of the cache what this server gave us under the same conditions.
+    fn find_sessions(&mut self, cx: &mut Cx, offer: &Offer) -> Sessions {
+        if !self.cache.is_enabled() {
+            return Sessions::default();
+        }
+        let hello = self.observation.hello.as_ref();
+        let server_name = hello.map(|hello| &hello.server_name[..]).unwrap_or_default();
+        let peer = &self.observation.peer;
+        let key = SessionKey::new(peer, server_name, offer, &self.plan.demands);
+        cx.tell(Event::Cache(CacheStep::Looking, key.clone()));
+        let sessions = self.cache.take(&key);
+        if !sessions.is_empty() {
+            cx.tell(Event::Cache(CacheStep::Reloaded, key.clone()));
+        }
+        self.session_key = Some(key);
+        sessions
     }
 
     /// Puts what arrived where the steps look for it.
@@ -227,10 +251,17 @@ impl Dialogue {
         self.reader.push(&arrival.text);
         if let Some(facts) = arrival.secured {
             self.secured = true;
+            if facts.resumed {
+                cx.tell(Event::Reused(self.observation.peer.clone()));
+            }
             self.observation.tls = Some(Arc::new(facts));
         }
         for note in arrival.notes {
             cx.tell(Event::Tls(note));
+        }
+        if arrival.session_stored && !self.session_saved {
+            self.session_saved = true;
+            self.tell_cache(cx, CacheStep::Saved);
         }
         if let Some(error) = arrival.error {
             if self.secured {
@@ -238,6 +269,12 @@ impl Dialogue {
                 self.observation.tls_broke = Some(error.clone());
             }
             self.tls_error = Some(error);
+        }
+    }
+
+    fn tell_cache(&self, cx: &mut Cx, step: CacheStep) {
+        if let Some(key) = &self.session_key {
+            cx.tell(Event::Cache(step, key.clone()));
         }
     }
 
@@ -286,6 +323,8 @@ impl Dialogue {
         };
         cx.tell(Event::HandshakeFailed(self.observation.peer.clone(), error.clone()));
         self.observation.handshake_error = Some(error);
+        self.tell_cache(cx, CacheStep::Removed);
+        self.session_key = None;
         Some(Ending::Badly)
     }
 

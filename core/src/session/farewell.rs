@@ -4,7 +4,7 @@ use crate::context::Cx;
 use crate::machine::Input;
 use crate::report::Observation;
 use crate::time::Instant;
-use crate::tls::Sessions;
+use crate::tls::SessionCache;
 
 use super::approach::Approach;
 use super::dialogue::Dialogue;
@@ -40,7 +40,7 @@ impl Farewell {
     }
 
     /// Gives back what was found out, and the TLS sessions.
-    pub(crate) fn finish(self) -> (Observation, Sessions) {
+    pub(crate) fn finish(self) -> (Observation, SessionCache) {
         self.0.finish()
     }
 }

@@ -35,6 +35,8 @@ pub(super) struct Arrival {
     /// The TLS handshake became complete.
     pub(super) secured: Option<TlsFacts>,
     pub(super) error: Option<TlsError>,
+    /// The server gave a TLS session to be reused later.
+    pub(super) session_stored: bool,
     pub(super) notes: Vec<TlsNote>,
 }
 
@@ -110,7 +112,7 @@ impl Stream {
         setup: &Arc<Setup>,
         sessions: Sessions,
         watch: Watch,
-    ) -> Result<Arrival, (TlsError, Sessions)> {
+    ) -> Result<Arrival, TlsError> {
         let random = cx.random().fork();
         let (tunnel, flow) = Tunnel::start(setup, random, cx.wall_time(), sessions, watch)?;
         self.layer = Layer::Tls(Box::new(tunnel));
@@ -148,6 +150,7 @@ impl Stream {
             text: flow.from_peer.into(),
             secured: facts,
             error: flow.error,
+            session_stored: flow.session_stored,
             notes: flow.notes,
         }
     }

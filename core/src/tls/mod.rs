@@ -5,11 +5,14 @@ mod loan;
 mod provider;
 mod sessions;
 mod suites;
+#[cfg(test)]
+mod tests;
 mod tunnel;
 mod watch;
 mod witness;
 
 pub use provider::Setup;
-pub use sessions::Sessions;
+pub use sessions::SessionKey;
+pub(crate) use sessions::{SessionCache, Sessions};
 pub use suites::{SUITES, Suite};
 pub(crate) use tunnel::{Flow, Tunnel};

@@ -63,6 +63,8 @@ pub(crate) struct Flow {
     pub(crate) ended: bool,
     /// The connection failed. `to_peer` ends with the alert that tells the peer so.
     pub(crate) error: Option<TlsError>,
+    /// The server gave a session to be reused later.
+    pub(crate) session_stored: bool,
     /// What was seen on the way.
     pub(crate) notes: Vec<TlsNote>,
 }
@@ -75,18 +77,12 @@ impl Tunnel {
         wall_time: WallTime,
         sessions: Sessions,
         watch: Watch,
-    ) -> Result<(Self, Flow), (TlsError, Sessions)> {
+    ) -> Result<(Self, Flow), TlsError> {
         let mut loan = Some(Loan { random, wall_time, sessions, record: Record::default() });
         let conn = lend(&mut loan, || {
             UnbufferedClientConnection::new(setup.config.clone(), setup.server_name.clone())
-        });
-        let conn = match conn {
-            Ok(conn) => conn,
-            Err(error) => {
-                let sessions = loan.map(|loan| loan.sessions).unwrap_or_default();
-                return Err((explain(&error, None), sessions));
-            }
-        };
+        })
+        .map_err(|error| explain(&error, None))?;
         let mut tunnel = Self {
             conn,
             incoming: Vec::new(),
@@ -176,13 +172,24 @@ impl Tunnel {
         self.loan.map(|loan| loan.sessions).unwrap_or_default()
     }
 
+    fn sessions_stored(&self) -> u64 {
+        self.loan.as_ref().map_or(0, |loan| loan.sessions.stored())
+    }
+
+    #[cfg(test)]
+    pub(super) fn incoming_octets(&self) -> usize {
+        self.incoming.len()
+    }
+
     /// Turns rustls's crank until it wants something from the peer.
     fn process(&mut self, wall_time: WallTime) -> Flow {
         let mut flow = Flow::default();
         if let Some(loan) = &mut self.loan {
             loan.wall_time = wall_time;
         }
+        let stored = self.sessions_stored();
         while self.turn(&mut flow) {}
+        flow.session_stored = self.sessions_stored() > stored;
         if flow.error.is_some() {
             self.state = State::Broken;
             self.flush_alert(&mut flow);
