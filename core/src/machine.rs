@@ -173,6 +173,20 @@ pub struct IoError {
     pub message: String,
 }
 
+impl IoError {
+    /// Makes the error of a core deadline, in the system's words.
+    pub(crate) fn timed_out() -> Self {
+        let message = "Connection timed out".to_owned();
+        Self { kind: IoErrorKind::TimedOut, code: 0, message }
+    }
+
+    /// Makes the error of a transport that ended before it opened.
+    pub(crate) fn lost() -> Self {
+        let message = "Connection reset by peer".to_owned();
+        Self { kind: IoErrorKind::Reset, code: 0, message }
+    }
+}
+
 impl fmt::Display for IoError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)

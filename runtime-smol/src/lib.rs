@@ -30,11 +30,11 @@ use smol::future::or;
 use smol::{Async, Executor, Task, Timer, unblock};
 use tlsfinger_core::machine::{Endpoint, HostName, LookupId, TransportId};
 use tlsfinger_core::{Input, Instant, IoError, Machine, Notice, Output};
-use tlsfinger_runtime::{Clock, Interest, Socket, Transport, find_host, is_last_word};
+use tlsfinger_transport::{Clock, Interest, Socket, Transport, find_host, is_last_word};
 
 use inbox::News;
 pub use inbox::{Handle, Inbox};
-pub use tlsfinger_runtime::{seed, wall_time};
+pub use tlsfinger_transport::{seed, wall_time};
 
 /// Runs a machine to its end and passes on what it tells.
 ///
