@@ -8,6 +8,7 @@ pub mod limits;
 pub mod machine;
 mod random;
 pub mod report;
+pub mod resolve;
 pub mod session;
 mod time;
 pub mod tls;
