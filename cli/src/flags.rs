@@ -3,7 +3,10 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use crate::options::{InsecureMx, Options, Runtime};
+use tlsfinger_core::config::{DnssecTrust, InsecureMx};
+use tlsfinger_core::resolve::parse_resolver;
+
+use crate::options::{Options, Runtime};
 use crate::settings::SettingError;
 use crate::usage::UsageError;
 
@@ -181,6 +184,11 @@ pub(crate) const FLAGS: &[Flag] = &[
 
     flag(Letter('o'), General, Value("name=value", parameter),
         "set a parameter of main.cf", "myhostname=NAME is the name in EHLO."),
+    flag(Long("resolver"), Lookup, Value("address[:port]", resolver),
+        "ask this name server instead of those of resolv.conf", ""),
+    flag(Long("dnssec"), Lookup, Value("trust|auto", dnssec),
+        "whether to take the resolver's word on DNSSEC (auto)",
+        "trust: always. auto: if it is on this host or resolv.conf says trust-ad."),
     flag(Long("runtime"), General, Value("blocking|smol", runtime),
         "which driver runs the probe (blocking)", ""),
     flag(Long("help"), General, Show(Page::Help), "show this text", ""),
@@ -244,6 +252,23 @@ fn parameter(options: &mut Options, value: &OsStr) -> Result<(), Refusal> {
     let value = text(value);
     let (name, value) = value.split_once('=').ok_or(Refusal::Usage(UsageError::NotNameValue))?;
     push(&mut options.parameters, (name.trim().to_owned(), value.trim().to_owned()))
+}
+
+fn resolver(options: &mut Options, value: &OsStr) -> Result<(), Refusal> {
+    let value = text(value);
+    match parse_resolver(&value) {
+        Ok(remote) => set(&mut options.resolver, remote),
+        Err(_) => Err(Refusal::Fatal(SettingError::BadResolver(value))),
+    }
+}
+
+fn dnssec(options: &mut Options, value: &OsStr) -> Result<(), Refusal> {
+    options.dnssec = Some(match value.to_str() {
+        Some("trust") => DnssecTrust::Trust,
+        Some("auto") => DnssecTrust::Auto,
+        _ => return Err(Refusal::Fatal(SettingError::BadDnssec(text(value)))),
+    });
+    Ok(())
 }
 
 fn runtime(options: &mut Options, value: &OsStr) -> Result<(), Refusal> {

@@ -67,7 +67,7 @@ fn obey(
         }
     };
     let mut notes = Vec::new();
-    let settings = settings::decide(&options, &system::ask(), &mut notes);
+    let settings = settings::decide(&options, &system::ask(program), &mut notes);
     for note in &notes {
         printer.say(note);
     }

@@ -3,6 +3,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use tlsfinger_core::config::{DnssecTrust, InsecureMx};
+use tlsfinger_core::machine::Remote;
+
 /// Every option's value and the operands. Of options with a list the field keeps all values, of
 /// the others the last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,18 +68,22 @@ pub(crate) struct Options {
     pub(crate) raw_public_keys: bool,
     /// `-X`
     pub(crate) tlsproxy: bool,
+    /// `--resolver`
+    pub(crate) resolver: Option<Remote>,
+    /// `--dnssec`
+    pub(crate) dnssec: Option<DnssecTrust>,
     /// `--runtime`
     pub(crate) runtime: Runtime,
     /// Destination and match arguments.
     pub(crate) operands: Vec<OsString>,
 }
 
-/// What to do where TLSA records exist but the MX record was not secure (`-M`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum InsecureMx {
-    May,
-    Encrypt,
-    Dane,
+impl Options {
+    /// Tells the value of a parameter that `-o` sets; the last one counts.
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        let set = self.parameters.iter().rev().find(|(set, _)| set == name);
+        set.map(|(_, value)| value.as_str())
+    }
 }
 
 /// The driver that runs a probe.

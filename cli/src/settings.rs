@@ -1,6 +1,8 @@
 //! From options to a configuration: checks in the order of the reference, and its words for what
 //! is wrong.
 
+mod lookup;
+
 use std::ffi::OsStr;
 use std::fmt;
 use std::time::Duration;
@@ -12,6 +14,8 @@ use tlsfinger_core::destination::{
     Destination, DestinationError, HostError, KnownPorts, Place, check_host, host_to_ascii,
     tcp_port,
 };
+
+use tlsfinger_core::resolve::NotAResolver;
 
 use crate::flags::Refusal;
 use crate::line::Message;
@@ -45,8 +49,12 @@ pub(crate) struct System {
     pub(crate) host_name: String,
     /// Reads the text of services(5).
     pub(crate) services: fn() -> Vec<u8>,
+    /// Reads the text of resolv.conf(5).
+    pub(crate) resolv_conf: fn() -> Vec<u8>,
     /// MAIL_VERBOSE is in the environment.
     pub(crate) mail_verbose: bool,
+    /// Scripts of posttls-finger(1) call: its defaults hold.
+    pub(crate) posttls_finger: bool,
 }
 
 /// The options that are understood but do nothing yet. They are refused, because a probe that
@@ -57,16 +65,12 @@ fn not_yet(options: &Options) -> Option<char> {
         ('A', !trust_anchors.is_empty()),
         ('C', options.show_chain),
         ('d', options.digest.is_some()),
-        ('f', options.force_tlsa),
         ('F', options.ca_file.is_some()),
         ('g', options.grade.is_some()),
-        ('h', options.lookup.is_some()),
         ('H', !chain_files.is_empty()),
         ('k', options.certificate_file.is_some()),
-        ('M', options.insecure_mx.is_some()),
         ('p', options.protocols.is_some()),
         ('P', options.ca_path.is_some()),
-        ('R', options.srv),
         ('x', options.raw_public_keys),
         ('X', options.tlsproxy),
     ];
@@ -90,6 +94,7 @@ pub(crate) fn decide(
     if !options.chain_files.is_empty() && options.certificate_file.is_some() {
         return Err(SettingError::ChainAndCertificate.into());
     }
+    let lookup = self::lookup::decide(options, system)?;
     let mut log = log(options.log.as_deref(), notes);
     let level = level(options.level.as_deref())?;
     if level == Level::None && options.wrapper {
@@ -129,6 +134,7 @@ pub(crate) fn decide(
             .as_deref()
             .filter(|name| !name.is_empty())
             .map(server_name),
+        lookup,
         groups: Groups::default(),
         watch: Watch {
             messages: log.has(Log::SSL_DEBUG),
@@ -199,12 +205,9 @@ fn helo_name(
     system: &System,
     notes: &mut Vec<Message>,
 ) -> Result<String, SettingError> {
-    let set = options.parameters.iter().rev().find(|(name, _)| name == "myhostname");
-    let name = match set {
-        Some((name, value)) if value.is_empty() => {
-            return Err(SettingError::EmptyParameter(name.clone()));
-        }
-        Some((_, value)) => value.clone(),
+    let name = match options.parameter("myhostname") {
+        Some("") => return Err(SettingError::EmptyParameter("myhostname".to_owned())),
+        Some(value) => value.to_owned(),
         None if system.host_name.contains('.') => system.host_name.clone(),
         None => format!("{}.{DEFAULT_DOMAIN}", system.host_name),
     };
@@ -234,16 +237,11 @@ fn destination(
     };
     let destination =
         Destination::parse(&text, dialect, port_of).map_err(SettingError::Destination)?;
-    if let Place::Inet { host, service, .. } = &destination.place {
+    if let Place::Inet { service, .. } = &destination.place {
         if verbose > 0 {
             let default = if dialect == Dialect::Lmtp { "24" } else { "smtp" };
             let service = service.as_deref().unwrap_or(default);
             notes.push(Message::info(format!("parse_destination: {} {service}", destination.text)));
-        }
-        if !host.is_ascii()
-            && let Ok(ascii) = host_to_ascii(host)
-        {
-            notes.push(Message::info(format!("{host} asciified to {ascii}")));
         }
     }
     Ok(destination)
@@ -266,6 +264,11 @@ pub(crate) enum SettingError {
     /// An option of one letter has a value that it cannot have.
     BadValue(char, String),
     BadRuntime(String),
+    BadResolver(String),
+    BadDnssec(String),
+    /// A word of `-h`, and the whole list.
+    BadHostLookup(String, String),
+    BadDnssecProbe(String),
     BadLevel(String),
     WrapperWithoutTls,
     /// `-X` with `-r`.
@@ -288,6 +291,16 @@ impl fmt::Display for SettingError {
         match self {
             Self::BadValue(letter, value) => write!(f, "bad '-{letter}' option value: {value}"),
             Self::BadRuntime(value) => write!(f, "bad '--runtime' option value: {value}"),
+            Self::BadResolver(value) => {
+                write!(f, "bad '--resolver' option value: {value}: {NotAResolver}")
+            }
+            Self::BadDnssec(value) => write!(f, "bad '--dnssec' option value: {value}"),
+            Self::BadHostLookup(word, list) => {
+                write!(f, "unknown -h option value \"{word}\" in \"{list}\"")
+            }
+            Self::BadDnssecProbe(value) => {
+                write!(f, "malformed dnssec_probe value: {value} format is qtype:qname")
+            }
             Self::BadLevel(word) => write!(f, "Invalid TLS level \"{word}\""),
             Self::WrapperWithoutTls => {
                 f.write_str("SSL wrapper mode requires that TLS not be disabled")
@@ -330,7 +343,9 @@ mod tests {
         let system = System {
             host_name: "client".into(),
             services: || b"odd 2525/tcp".to_vec(),
+            resolv_conf: || b"nameserver 192.0.2.53".to_vec(),
             mail_verbose: false,
+            posttls_finger: false,
         };
         let mut notes = Vec::new();
         let result = decide(&options, &system, &mut notes);
@@ -400,7 +415,6 @@ mod tests {
             (&["-Lverbose", "-lnone", "a"], &[]),
             (&["-v", "a:"], &["Info parse_destination: a: smtp"]),
             (&["-v", "a:odd"], &["Info parse_destination: a:odd odd"]),
-            (&["bücher.test"], &["Info bücher.test asciified to xn--bcher-kva.test"]),
         ];
         for (words, expected) in table {
             assert_eq!(decide_words(words).1, *expected, "{words:?}");
@@ -418,6 +432,8 @@ mod tests {
             (&["-t0", "a"], "bad '-t' option value: 0"),
             (&["-T", "x", "a"], "bad '-T' option value: 0"),
             (&["-T-1", "a"], "bad '-T' option value: -1"),
+            (&["-h", "dns,nosuch", "a"], "unknown -h option value \"nosuch\" in \"dns,nosuch\""),
+            (&["-odnssec_probe=x", "a"], "malformed dnssec_probe value: x format is qtype:qname"),
             (&["-omyhostname=", "a"], "bad string length 0 < 1: myhostname = "),
             (&["-omyhostname=-b", "a"], "parameter myhostname: bad parameter value: -b"),
             (&["-X", "-r0", "a"], "The -X and -r options are mutually exclusive"),
@@ -453,7 +469,13 @@ mod tests {
             operands: vec![OsString::from_vec(b"b\xfccher.test".to_vec())],
             ..Options::default()
         };
-        let system = System { host_name: "c.d".into(), services: Vec::new, mail_verbose: false };
+        let system = System {
+            host_name: "c.d".into(),
+            services: Vec::new,
+            resolv_conf: Vec::new,
+            mail_verbose: false,
+            posttls_finger: false,
+        };
         let mut notes = Vec::new();
         let error = decide(&options, &system, &mut notes).unwrap_err();
         assert!(matches!(error, Refusal::Fatal(SettingError::Destination(_))));

@@ -1,15 +1,17 @@
 //! Words for people: from events to messages, in the wording of Postfix 3.11.
 
 mod dump;
+mod lookup;
 mod openssl;
 mod summary;
 
 use std::sync::Arc;
 
 use tlsfinger_core::IoError;
+use tlsfinger_core::config::Level;
 use tlsfinger_core::report::{
-    CacheStep, Event, HandshakeError, LookupError, Peer, PeerAddress, Reconnect, Step, StepProblem,
-    TlsFacts, TlsNote, Verdict,
+    CacheStep, Event, HandshakeError, Peer, PeerAddress, Reconnect, Step, StepProblem, TlsFacts,
+    TlsNote, Verdict,
 };
 
 use crate::line::{Message, ServerText};
@@ -27,6 +29,8 @@ pub(crate) struct Narrator {
     destination: String,
     /// Plain text in front of TLS is told even if nobody asked for more.
     warns_of_text_before_tls: bool,
+    /// The level is `dane-only`.
+    dane_only: bool,
     /// The server of the session under way, as it is named in messages.
     peer: String,
 }
@@ -39,6 +43,7 @@ impl Narrator {
             hello: config.dialect.hello(),
             destination: config.destination.text.clone(),
             warns_of_text_before_tls: !program.is_posttls_finger() || show.verbose > 0,
+            dane_only: config.level == Level::DaneOnly,
             peer: String::new(),
         }
     }
@@ -46,9 +51,9 @@ impl Narrator {
     /// Says what an event means, in any number of messages.
     pub(crate) fn tell(&mut self, event: &Event, say: &mut dyn FnMut(Message)) {
         match event {
+            Event::Lookup(note) => self.lookup(note, say),
             Event::LookupFailed(error) => {
-                let reason = lookup_reason(error);
-                say(Message::info(format!("Destination address lookup failed: {reason}")));
+                say(Message::info(format!("Destination address lookup failed: {error}")));
             }
             Event::ConnectFailed(peer, error) => say(self.connect_failed(peer, error)),
             Event::Connected(peer) => {
@@ -215,19 +220,6 @@ fn lower(peer: &Peer) -> String {
     peer.to_string().to_lowercase()
 }
 
-fn lookup_reason(error: &LookupError) -> String {
-    match error {
-        LookupError::Native { host, error } => {
-            // The standard library puts its own words before those of gai_strerror(3).
-            let words = error.message.as_str();
-            let words =
-                words.strip_prefix("failed to lookup address information: ").unwrap_or(words);
-            format!("unable to look up host {host}: {words}")
-        }
-        LookupError::NativeNotFound { host } => format!("{host}: host not found"),
-    }
-}
-
 fn handshake_failed(peer: &Peer, error: &HandshakeError, say: &mut dyn FnMut(Message)) {
     let reason = match error {
         HandshakeError::Lost => "lost connection".to_owned(),
@@ -257,6 +249,8 @@ mod tests {
     };
     use tlsfinger_core::session::Reply;
     use tlsfinger_core::tls::Suite;
+
+    use tlsfinger_core::report::LookupError;
 
     use super::*;
     use crate::line::Severity;
@@ -320,10 +314,12 @@ mod tests {
     #[test]
     fn lines_of_the_reference() {
         let unix = Peer { name: "c.test".into(), address: PeerAddress::Unix("/run/x".into()) };
-        let gai = "failed to lookup address information: Name or service not known";
         let table: Vec<(Event, &[&str])> = vec![
             (
-                Event::LookupFailed(LookupError::Native { host: "h".into(), error: io_error(gai) }),
+                Event::LookupFailed(LookupError::Native {
+                    host: "h".into(),
+                    error: io_error("Name or service not known"),
+                }),
                 &["Destination address lookup failed: unable to look up host h: \
                    Name or service not known"],
             ),

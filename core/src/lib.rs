@@ -136,6 +136,7 @@ pub mod machine;
 mod probe;
 mod random;
 pub mod report;
+pub mod resolve;
 pub mod session;
 mod time;
 pub mod tls;
