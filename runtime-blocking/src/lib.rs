@@ -1,14 +1,14 @@
 //! The blocking driver: runs a machine on the calling thread, which waits in poll(2).
 //!
 //! ```no_run
-//! use tlsfinger_blocking::{Inbox, run_with};
-//! use tlsfinger_core::{Input, Machine, Notice, machine::Stop};
+//! use tlsfinger_blocking::{Inbox, run_with, seed, wall_time};
+//! use tlsfinger_core::{Input, Notice, Probe, config::Config, machine::Stop};
 //!
-//! fn probe(machine: &mut impl Machine) -> std::io::Result<()> {
+//! fn probe(config: Config) -> std::io::Result<()> {
 //!     let inbox = Inbox::new()?;
 //!     let handle = inbox.handle(); // for another thread, such as one that waits for Ctrl-C
 //!     std::thread::spawn(move || handle.give(Input::Stop(Stop::Now)));
-//!     run_with(machine, inbox, |notice| match notice {
+//!     run_with(&mut Probe::new(config, seed()?, wall_time()), inbox, |notice| match notice {
 //!         Notice::Event(event) => println!("{event:?}"),
 //!         Notice::Report(report) => println!("{report:?}"),
 //!     })

@@ -1,18 +1,19 @@
 //! The smol driver: runs a machine as a future, on whatever executor polls it.
 //!
 //! ```no_run
-//! use tlsfinger_core::{Input, Machine, Notice, machine::Stop};
-//! use tlsfinger_smol::{Inbox, run_with};
+//! use tlsfinger_core::{Input, Notice, Probe, config::Config, machine::Stop};
+//! use tlsfinger_smol::{Inbox, run_with, seed, wall_time};
 //!
-//! fn probe<M: Machine + Send + 'static>(mut machine: M, executor: &smol::Executor<'_>) {
+//! async fn probe(config: Config, executor: &smol::Executor<'_>) -> std::io::Result<()> {
 //!     let inbox = Inbox::new();
 //!     let handle = inbox.handle(); // for another task, such as one that waits for Ctrl-C
 //!     executor.spawn(async move { handle.give(Input::Stop(Stop::Now)) }).detach();
-//!     let tell = |notice| match notice {
+//!     run_with(&mut Probe::new(config, seed()?, wall_time()), inbox, |notice| match notice {
 //!         Notice::Event(event) => println!("{event:?}"),
 //!         Notice::Report(report) => println!("{report:?}"),
-//!     };
-//!     executor.spawn(async move { run_with(&mut machine, inbox, tell).await }).detach();
+//!     })
+//!     .await;
+//!     Ok(())
 //! }
 //! ```
 //!
