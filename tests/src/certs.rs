@@ -76,10 +76,17 @@ pub fn client() -> Arc<Identity> {
     Arc::new(issue("client.example", KeyType::P256, vec![]))
 }
 
-/// Makes a server's identity whose chain comes to about `octets` octets.
+/// Makes a server's identity whose chain comes to somewhat more than so many octets.
 pub fn bulky(octets: usize) -> Arc<Identity> {
-    let filling = CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 32473, 1], vec![0; octets]);
-    Arc::new(issue("mx.example.org", KeyType::P256, vec![filling]))
+    let mut identity = issue("mx.example.org", KeyType::P256, vec![]);
+    let filling = |octets| {
+        let oid = [1, 3, 6, 1, 4, 1, 32473, 1];
+        let filling = CustomExtension::from_oid_content(&oid, vec![0; octets]);
+        issue("filling", KeyType::P256, vec![filling]).chain.swap_remove(0)
+    };
+    identity.chain.extend((0..octets / 10_000).map(|_| filling(10_000)));
+    identity.chain.push(filling(octets % 10_000));
+    Arc::new(identity)
 }
 
 /// Tells the root certificate, which issues all others directly.
