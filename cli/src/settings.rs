@@ -333,6 +333,9 @@ impl From<SettingError> for Refusal {
 mod tests {
     use std::ffi::OsString;
 
+    use tlsfinger_core::config::{DnssecTrust, InsecureMx, Lookup};
+    use tlsfinger_core::resolve::ResolvConf;
+
     use super::*;
     use crate::flags::{Asked, parse};
 
@@ -364,7 +367,10 @@ mod tests {
             Place::Inet { host: "example.org".into(), literal: false, service: None, port: 25 };
         let destination = Destination { text: "example.org".into(), place };
         let helo_name = "client.localdomain".to_owned();
-        assert_eq!(settings.config, Config { destination, helo_name, ..Config::default() });
+        let resolvers = ResolvConf::parse(b"nameserver 192.0.2.53");
+        let lookup = Lookup { resolvers, dnssec: DnssecTrust::Auto, ..Lookup::default() };
+        let expected = Config { destination, helo_name, lookup, ..Config::default() };
+        assert_eq!(settings.config, expected);
         let log = Log::SUMMARY | Log::CERTMATCH | Log::UNTRUSTED;
         assert_eq!(settings.show, Show { chat: true, log, verbose: 0 });
         assert_eq!(settings.runtime, Runtime::Blocking);
@@ -383,6 +389,14 @@ mod tests {
         assert_eq!(config(&["-T7"]).command_timeout, Duration::from_secs(7));
         assert_eq!(config(&["-lDane-Only"]).level, Level::DaneOnly);
         assert!(config(&["-w"]).wrapper);
+        let lookup = config(&["-fR", "-Mmay", "-hnative", "--dnssec", "trust"]).lookup;
+        assert!(lookup.force_tlsa && lookup.srv && lookup.hosts.native && !lookup.hosts.dns);
+        assert_eq!((lookup.insecure_mx, lookup.dnssec), (InsecureMx::May, DnssecTrust::Trust));
+        let servers = config(&["--resolver", "[::1]:5353"]).lookup.resolvers.servers;
+        assert_eq!(
+            servers,
+            [std::net::SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 5353)).into()]
+        );
         assert_eq!(config(&["-S"]).dialect, Dialect::Lmtp);
         assert_eq!(config(&["-omyhostname=a.b"]).helo_name, "a.b");
         assert_eq!(config(&["-omyhostname=x", "-o", "myhostname=c"]).helo_name, "c");

@@ -72,7 +72,8 @@ impl Machine for Probe {
         }
         match self.visit.is_over() {
             false => {
-                let (until, why) = self.visit.deadline().min(self.resolver.deadline());
+                let (visit, resolver) = (self.visit.deadline(), self.resolver.deadline());
+                let (until, why) = if resolver.0 < visit.0 { resolver } else { visit };
                 Output::Wait(until, why)
             }
             true => match self.cx.lingers_until() {
