@@ -1,8 +1,15 @@
 //! What the caller decided, validated.
 
+mod ciphers;
+mod curves;
 mod offer;
+mod openssl_suites;
+mod protocols;
 
+pub use ciphers::{CipherListError, cipher_list};
+pub use curves::GroupLists;
 pub use offer::{Groups, Offer, ServerCertificates, Versions};
+pub use protocols::{InvalidProtocols, Protocols};
 
 use std::time::Duration;
 
