@@ -2,12 +2,14 @@
 
 mod ciphers;
 mod curves;
+mod maincf;
 mod offer;
 mod openssl_suites;
 mod protocols;
 
 pub use ciphers::{CipherListError, cipher_list};
 pub use curves::GroupLists;
+pub use maincf::{CompatibilityLevel, MacroError, MainCf, Overridden, Problem, SyntaxError};
 pub use offer::{Groups, Offer, ServerCertificates, Versions};
 pub use protocols::{InvalidProtocols, Protocols};
 
