@@ -100,6 +100,9 @@ impl MainCf {
         while let Some((plain, behind)) = rest.split_once('$') {
             out.push_str(plain);
             left.macros = left.macros.checked_sub(1).ok_or(MacroError::TooMany)?;
+            if out.len() > SIZE {
+                return Err(MacroError::TooMany);
+            }
             rest = if let Some(escaped) = behind.strip_prefix('$') {
                 out.push('$');
                 escaped
@@ -210,6 +213,9 @@ const DEPTH: usize = 100;
 
 /// How many macros one value may lead to: each level can double their number.
 const MACROS: usize = 10_000;
+
+/// How long an expanded value may become before another macro.
+const SIZE: usize = 1 << 20;
 
 /// What is left of these bounds.
 struct Budget {
