@@ -5,7 +5,9 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::time::Duration;
 
-use tlsfinger_core::config::{Config, Dialect, Family, Level, Reuse, ServerNameChoice, Watch};
+use tlsfinger_core::config::{
+    Config, Dialect, Family, Groups, Level, Reuse, ServerNameChoice, Watch,
+};
 use tlsfinger_core::destination::{
     Destination, DestinationError, HostError, KnownPorts, Place, check_host, host_to_ascii,
     tcp_port,
@@ -127,6 +129,7 @@ pub(crate) fn decide(
             .as_deref()
             .filter(|name| !name.is_empty())
             .map(server_name),
+        groups: Groups::default(),
         watch: Watch {
             messages: log.has(Log::SSL_DEBUG),
             handshake_bytes: log.has(Log::HANDSHAKE_DUMP),

@@ -380,7 +380,12 @@ fn plan(config: &Config, target: &Target, again: bool) -> Plan {
         }),
         Some(ServerNameChoice::Name(name)) => Some(name.clone()),
     };
-    let offer = Offer { server_name, sha1: config.level <= Level::Encrypt, ..Offer::default() };
+    let offer = Offer {
+        server_name,
+        groups: config.groups.clone(),
+        sha1: config.level <= Level::Encrypt,
+        ..Offer::default()
+    };
     Plan {
         dialect: config.dialect,
         wrapper: config.wrapper,

@@ -394,7 +394,7 @@ pub enum StreamEnd {
     /// This program closed it first.
     #[default]
     Ours,
-    /// The server closed it: in plain text, or inside TLS after close_notify.
+    /// The server closed it: outside TLS, or inside it after close_notify.
     Clean,
     /// The server closed it inside TLS without close_notify; data may be missing.
     Truncated,

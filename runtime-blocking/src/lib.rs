@@ -29,10 +29,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use tlsfinger_core::machine::{Endpoint, HostName, LookupId, TransportId};
 use tlsfinger_core::{Input, Instant, IoError, Machine, Notice, Output};
-use tlsfinger_runtime::{Clock, Interest, Transport, find_host, is_last_word};
+use tlsfinger_transport::{Clock, Interest, Transport, find_host, is_last_word};
 
 pub use inbox::{Handle, Inbox};
-pub use tlsfinger_runtime::{seed, wall_time};
+pub use tlsfinger_transport::{seed, wall_time};
 
 /// Runs a machine to its end and passes on what it tells.
 ///

@@ -30,21 +30,29 @@ use smol::future::or;
 use smol::{Async, Executor, Task, Timer, unblock};
 use tlsfinger_core::machine::{Endpoint, HostName, LookupId, TransportId};
 use tlsfinger_core::{Input, Instant, IoError, Machine, Notice, Output};
-use tlsfinger_runtime::{Clock, Interest, Socket, Transport, find_host, is_last_word};
+use tlsfinger_transport::{Clock, Interest, Socket, Transport, find_host, is_last_word};
 
 use inbox::News;
 pub use inbox::{Handle, Inbox};
-pub use tlsfinger_runtime::{seed, wall_time};
+pub use tlsfinger_transport::{seed, wall_time};
 
 /// Runs a machine to its end and passes on what it tells.
 ///
-/// Everything that happens to a transport or a lookup is the machine's business; the driver
-/// itself cannot fail.
+/// Everything that happens to a transport or a lookup is the machine's business.
+///
+/// # Panics
+///
+/// Panics if this is the first use of async-io in the process and the system has no descriptors
+/// left for its reactor.
 pub async fn run<M: Machine>(machine: &mut M, tell: impl FnMut(Notice)) {
     run_with(machine, Inbox::new(), tell).await;
 }
 
 /// Does what [`run`] does, while inputs may be given from outside through the inbox's handles.
+///
+/// # Panics
+///
+/// As [`run`].
 pub async fn run_with<M: Machine>(machine: &mut M, inbox: Inbox, mut tell: impl FnMut(Notice)) {
     let executor = Executor::new();
     let mut driver = Driver::new(inbox, &executor);

@@ -38,6 +38,8 @@ pub struct Config {
     pub level: Level,
     /// SNI for servers without DANE (`-s`).
     pub server_name: Option<ServerNameChoice>,
+    /// Key exchange groups to offer, in order of preference.
+    pub groups: Groups,
     /// Keep TLS sessions and reconnect to reuse them (`-r`, `-m`).
     pub reuse: Option<Reuse>,
     /// Tell what happens inside TLS: handshake messages and records.
@@ -152,6 +154,7 @@ impl Default for Config {
             family: Family::Any,
             level: Level::Dane,
             server_name: None,
+            groups: Groups::default(),
             reuse: None,
             watch: Watch::default(),
         }

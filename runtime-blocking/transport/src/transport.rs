@@ -68,7 +68,8 @@ impl Transport {
     ///
     /// Fails if the system has no socket left, refuses the address or knows no such interface.
     pub fn open(id: TransportId, endpoint: &Endpoint) -> Result<Self, IoError> {
-        let (socket, progress) = Socket::connect(endpoint).map_err(|error| IoError::from(&error))?;
+        let (socket, progress) =
+            Socket::connect(endpoint).map_err(|error| IoError::from(&error))?;
         let state = match progress {
             Progress::Connected => State::Connected,
             Progress::Connecting => State::Connecting,
@@ -143,9 +144,7 @@ impl Transport {
                 self.receive().map(Some)
             }
             State::Broken(write_error) => match self.receive() {
-                Err(error) if is_not_now(&error) => {
-                    Ok(Some(self.failed(write_error.clone())))
-                }
+                Err(error) if is_not_now(&error) => Ok(Some(self.failed(write_error.clone()))),
                 heard => heard.map(Some),
             },
             State::Closing { silent } => {
@@ -199,7 +198,6 @@ impl Transport {
     fn flush(&mut self) {
         match self.write() {
             Err(error) if !is_not_now(&error) => {
-                self.queue.clear();
                 self.state = State::Broken(IoError::from(&error));
             }
             _ => {}

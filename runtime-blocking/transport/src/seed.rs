@@ -17,3 +17,14 @@ pub fn seed() -> io::Result<Seed> {
     // The system never draws fewer than asked for when it is asked for at most 256 octets.
     if drawn == seed.len() { Ok(seed) } else { Err(Errno::IO.into()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_differ() {
+        let seeds = [seed().expect("a seed"), seed().expect("a seed"), Seed::default()];
+        assert!(seeds[0] != seeds[1] && !seeds[..2].contains(&seeds[2]));
+    }
+}
