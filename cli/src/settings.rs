@@ -1,23 +1,24 @@
 //! From options to a configuration: checks in the order of the reference, and its words for what
 //! is wrong.
 
+mod error;
+mod offer;
+
 use std::ffi::OsStr;
-use std::fmt;
 use std::time::Duration;
 
-use tlsfinger_core::config::{
-    Config, Dialect, Family, Groups, Level, Reuse, ServerNameChoice, Watch,
-};
-use tlsfinger_core::destination::{
-    Destination, DestinationError, HostError, KnownPorts, Place, check_host, host_to_ascii,
-    tcp_port,
-};
+use tlsfinger_core::config::{Config, Dialect, Family, Level, Reuse, ServerNameChoice, Watch};
+use tlsfinger_core::destination::{Destination, HostError, Place, host_to_ascii, tcp_port};
 
 use crate::flags::Refusal;
-use crate::line::Message;
+use crate::line::{Charset, Message};
 use crate::log::Log;
 use crate::options::{Options, Runtime};
+use crate::parameters::Parameters;
+use crate::system::File;
 use crate::usage::UsageError;
+
+pub(crate) use error::SettingError;
 
 /// Everything that a run needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,10 @@ pub(crate) struct Settings {
     pub(crate) config: Config,
     pub(crate) show: Show,
     pub(crate) runtime: Runtime,
+    /// The cipher list of OpenSSL that the suites come from.
+    pub(crate) cipher_list: String,
+    /// Bounds of protocol versions that bound nothing; told for each connection.
+    pub(crate) odd_bounds: Vec<String>,
 }
 
 /// What is shown of what happens.
@@ -36,6 +41,7 @@ pub(crate) struct Show {
     pub(crate) log: Log,
     /// How much else.
     pub(crate) verbose: u32,
+    pub(crate) charset: Charset,
 }
 
 /// What the system knows.
@@ -47,6 +53,8 @@ pub(crate) struct System {
     pub(crate) services: fn() -> Vec<u8>,
     /// MAIL_VERBOSE is in the environment.
     pub(crate) mail_verbose: bool,
+    /// Postfix's main.cf, if there is one.
+    pub(crate) main_cf: Option<File>,
 }
 
 /// The options that are understood but do nothing yet. They are refused, because a probe that
@@ -59,12 +67,10 @@ fn not_yet(options: &Options) -> Option<char> {
         ('d', options.digest.is_some()),
         ('f', options.force_tlsa),
         ('F', options.ca_file.is_some()),
-        ('g', options.grade.is_some()),
         ('h', options.lookup.is_some()),
         ('H', !chain_files.is_empty()),
         ('k', options.certificate_file.is_some()),
         ('M', options.insecure_mx.is_some()),
-        ('p', options.protocols.is_some()),
         ('P', options.ca_path.is_some()),
         ('R', options.srv),
         ('x', options.raw_public_keys),
@@ -103,9 +109,14 @@ pub(crate) fn decide(
     if let Some(letter) = not_yet(options) {
         return Err(SettingError::NotYet(letter).into());
     }
-    let helo_name = helo_name(options, system, notes)?;
+    let main_cf = system.main_cf.as_ref();
+    let parameters = Parameters::evaluate(main_cf, &options.parameters, &system.host_name, notes)?;
     if level != Level::None && log.has(Log::VERBOSE) {
         notes.push(Message::info("initializing the client-side TLS engine"));
+    }
+    let wish = offer::Wish::new(options, &parameters, level);
+    if level != Level::None {
+        wish.warn(notes);
     }
     let dialect = if options.lmtp { Dialect::Lmtp } else { Dialect::Smtp };
     let [destination, matches @ ..] = options.operands.as_slice() else {
@@ -114,12 +125,15 @@ pub(crate) fn decide(
     if !matches.is_empty() {
         return Err(SettingError::MatchNotYet.into());
     }
-    let destination = self::destination(destination, dialect, system, verbose, notes)?;
+    let known_ports = &parameters.known_ports;
+    let port_of =
+        |name: &str| known_ports.port(name).or_else(|| tcp_port(&(system.services)(), name));
+    let destination = self::destination(destination, dialect, port_of, verbose, notes)?;
     let config = Config {
         destination,
         dialect,
         wrapper: options.wrapper,
-        helo_name,
+        helo_name: parameters.my_host_name,
         connect_timeout,
         command_timeout,
         family,
@@ -129,7 +143,10 @@ pub(crate) fn decide(
             .as_deref()
             .filter(|name| !name.is_empty())
             .map(server_name),
-        groups: Groups::default(),
+        versions: wish.versions,
+        suites: Some(wish.suites),
+        groups: wish.groups,
+        flaw: wish.flaw,
         watch: Watch {
             messages: log.has(Log::SSL_DEBUG),
             handshake_bytes: log.has(Log::HANDSHAKE_DUMP),
@@ -137,8 +154,15 @@ pub(crate) fn decide(
         },
         reuse,
     };
-    let show = Show { chat: !options.without_chat, log, verbose };
-    Ok(Settings { config, show, runtime: options.runtime })
+    let show = Show { chat: !options.without_chat, log, verbose, charset: parameters.charset };
+    let runtime = options.runtime;
+    Ok(Settings {
+        config,
+        show,
+        runtime,
+        cipher_list: wish.cipher_list,
+        odd_bounds: wish.odd_bounds,
+    })
 }
 
 fn family(word: Option<&str>) -> Result<Family, SettingError> {
@@ -191,34 +215,10 @@ fn timeout(letter: char, seconds: Option<i32>) -> Result<Duration, SettingError>
     }
 }
 
-/// The domain that completes the name of a machine that has none.
-const DEFAULT_DOMAIN: &str = "localdomain";
-
-fn helo_name(
-    options: &Options,
-    system: &System,
-    notes: &mut Vec<Message>,
-) -> Result<String, SettingError> {
-    let set = options.parameters.iter().rev().find(|(name, _)| name == "myhostname");
-    let name = match set {
-        Some((name, value)) if value.is_empty() => {
-            return Err(SettingError::EmptyParameter(name.clone()));
-        }
-        Some((_, value)) => value.clone(),
-        None if system.host_name.contains('.') => system.host_name.clone(),
-        None => format!("{}.{DEFAULT_DOMAIN}", system.host_name),
-    };
-    check_host(&name).map_err(|error| {
-        notes.push(Message::warning(format!("valid_hostname: {error}: {name}")));
-        SettingError::BadParameter("myhostname".to_owned(), name.clone())
-    })?;
-    Ok(name)
-}
-
 fn destination(
     operand: &OsStr,
     dialect: Dialect,
-    system: &System,
+    port_of: impl FnOnce(&str) -> Option<u16>,
     verbose: u32,
     notes: &mut Vec<Message>,
 ) -> Result<Destination, SettingError> {
@@ -229,9 +229,6 @@ fn destination(
              malformed UTF-8"
         )));
     }
-    let port_of = |name: &str| {
-        KnownPorts::default().port(name).or_else(|| tcp_port(&(system.services)(), name))
-    };
     let destination =
         Destination::parse(&text, dialect, port_of).map_err(SettingError::Destination)?;
     if let Place::Inet { host, service, .. } = &destination.place {
@@ -260,62 +257,6 @@ fn server_name(word: &str) -> ServerNameChoice {
     }
 }
 
-/// Why the program cannot do what it is told to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum SettingError {
-    /// An option of one letter has a value that it cannot have.
-    BadValue(char, String),
-    BadRuntime(String),
-    BadLevel(String),
-    WrapperWithoutTls,
-    /// `-X` with `-r`.
-    ProxyAndReconnect,
-    /// `-H` with `-k` or `-K`.
-    ChainAndCertificate,
-    /// A parameter that needs a value has none.
-    EmptyParameter(String),
-    /// Name and value of a parameter that cannot have it.
-    BadParameter(String, String),
-    Destination(DestinationError),
-    NotYet(char),
-    MatchNotYet,
-    /// The system lacks what a run needs; the text is the system's.
-    Driver(String),
-}
-
-impl fmt::Display for SettingError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::BadValue(letter, value) => write!(f, "bad '-{letter}' option value: {value}"),
-            Self::BadRuntime(value) => write!(f, "bad '--runtime' option value: {value}"),
-            Self::BadLevel(word) => write!(f, "Invalid TLS level \"{word}\""),
-            Self::WrapperWithoutTls => {
-                f.write_str("SSL wrapper mode requires that TLS not be disabled")
-            }
-            Self::ProxyAndReconnect => f.write_str("The -X and -r options are mutually exclusive"),
-            Self::ChainAndCertificate => f.write_str(
-                "When the '-H' option is used, neither the '-k', nor the '-K' options may be used",
-            ),
-            Self::EmptyParameter(name) => write!(f, "bad string length 0 < 1: {name} = "),
-            Self::BadParameter(name, value) => {
-                write!(f, "parameter {name}: bad parameter value: {value}")
-            }
-            Self::Destination(error) => error.fmt(f),
-            Self::NotYet(letter) => write!(f, "option -{letter} is not available yet"),
-            Self::Driver(error) => write!(f, "cannot begin: {error}"),
-            Self::MatchNotYet => f.write_str("match arguments are not available yet"),
-        }
-    }
-}
-
-impl std::error::Error for SettingError {}
-
-impl From<SettingError> for Refusal {
-    fn from(error: SettingError) -> Self {
-        Self::Fatal(error)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
@@ -331,6 +272,7 @@ mod tests {
             host_name: "client".into(),
             services: || b"odd 2525/tcp".to_vec(),
             mail_verbose: false,
+            main_cf: None,
         };
         let mut notes = Vec::new();
         let result = decide(&options, &system, &mut notes);
@@ -349,9 +291,10 @@ mod tests {
             Place::Inet { host: "example.org".into(), literal: false, service: None, port: 25 };
         let destination = Destination { text: "example.org".into(), place };
         let helo_name = "client.localdomain".to_owned();
-        assert_eq!(settings.config, Config { destination, helo_name, ..Config::default() });
+        let suites = settings.config.suites.clone();
+        assert_eq!(settings.config, Config { destination, helo_name, suites, ..Config::default() });
         let log = Log::SUMMARY | Log::CERTMATCH | Log::UNTRUSTED;
-        assert_eq!(settings.show, Show { chat: true, log, verbose: 0 });
+        assert_eq!(settings.show, Show { chat: true, log, verbose: 0, charset: Charset::Utf8 });
         assert_eq!(settings.runtime, Runtime::Blocking);
     }
 
@@ -453,7 +396,12 @@ mod tests {
             operands: vec![OsString::from_vec(b"b\xfccher.test".to_vec())],
             ..Options::default()
         };
-        let system = System { host_name: "c.d".into(), services: Vec::new, mail_verbose: false };
+        let system = System {
+            host_name: "c.d".into(),
+            services: Vec::new,
+            mail_verbose: false,
+            main_cf: None,
+        };
         let mut notes = Vec::new();
         let error = decide(&options, &system, &mut notes).unwrap_err();
         assert!(matches!(error, Refusal::Fatal(SettingError::Destination(_))));

@@ -382,6 +382,8 @@ fn plan(config: &Config, target: &Target, again: bool) -> Plan {
     };
     let offer = Offer {
         server_name,
+        versions: config.versions,
+        suites: config.suites.clone(),
         groups: config.groups.clone(),
         sha1: config.level <= Level::Encrypt,
         ..Offer::default()
@@ -393,7 +395,10 @@ fn plan(config: &Config, target: &Target, again: bool) -> Plan {
         helo_name: config.helo_name.clone(),
         connect_timeout: config.connect_timeout,
         command_timeout: config.command_timeout,
-        tls: (config.level != Level::None).then(|| Setup::new(Arc::new(offer)).map(Arc::new)),
+        tls: (config.level != Level::None).then(|| match &config.flaw {
+            Some(flaw) => Err(flaw.clone()),
+            None => Setup::new(Arc::new(offer)).map(Arc::new),
+        }),
         demands: format!("{:?}", config.level),
         watch: config.watch,
     }

@@ -10,7 +10,7 @@ mod protocols;
 pub use ciphers::{CipherListError, cipher_list};
 pub use curves::GroupLists;
 pub use maincf::{CompatibilityLevel, MacroError, MainCf, Overridden, Problem, SyntaxError};
-pub use offer::{Groups, Offer, ServerCertificates, Versions};
+pub use offer::{Groups, Offer, OfferFlaw, ServerCertificates, Versions};
 pub use protocols::{InvalidProtocols, Protocols};
 
 use std::time::Duration;
@@ -38,8 +38,15 @@ pub struct Config {
     pub level: Level,
     /// SNI for servers without DANE (`-s`).
     pub server_name: Option<ServerNameChoice>,
+    /// Protocol versions to offer (`-p`).
+    pub versions: Versions,
+    /// Cipher suites to offer by IANA number, in order of preference (`-g`); `None` offers all.
+    pub suites: Option<Vec<u16>>,
     /// Key exchange groups to offer, in order of preference.
     pub groups: Groups,
+    /// Why the caller's wishes about these cannot be granted; each connection then ends where TLS
+    /// would begin.
+    pub flaw: Option<OfferFlaw>,
     /// Keep TLS sessions and reconnect to reuse them (`-r`, `-m`).
     pub reuse: Option<Reuse>,
     /// Tell what happens inside TLS: handshake messages and records.
@@ -154,7 +161,10 @@ impl Default for Config {
             family: Family::Any,
             level: Level::Dane,
             server_name: None,
+            versions: Versions { tls12: true, tls13: true },
+            suites: None,
             groups: Groups::default(),
+            flaw: None,
             reuse: None,
             watch: Watch::default(),
         }
