@@ -1,1 +1,4 @@
+//! What the suites of tlsfinger are built with.
 
+pub mod dns;
+pub mod zones;
