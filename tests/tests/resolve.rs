@@ -9,7 +9,7 @@ use tlsfinger_core::config::{
 use tlsfinger_core::destination::{Destination, Place};
 use tlsfinger_core::report::Event;
 use tlsfinger_core::resolve::{
-    LookupNote, MxSecurity, ResolvConf, RouteFinder, Target, TlsaRecord,
+    LookupNote, MxSecurity, ResolvConf, ResolverTest, RouteFinder, Target, TestNames, TlsaRecord,
 };
 use tlsfinger_core::{Instant, WallTime};
 use tlsfinger_tests::dns::World;
@@ -945,4 +945,58 @@ fn nothing_lasts_longer_than_its_use() {
     let end = ask("example.test").run(&mut world);
     assert_eq!(end, at(340));
     assert_eq!(world.latency, Duration::from_millis(10));
+}
+
+#[test]
+fn resolver_is_tested() {
+    let zones = "
+        @secure .
+        @insecure localhost
+        . NS ns.test
+        localhost A 127.0.0.1
+        dnssec-failed.org A 192.0.2.1
+        @fault dnssec-failed.org * bogus
+    ";
+    let report = |faults: &str| {
+        let mut world = World::new(&format!("{zones}\n{faults}"));
+        let names = TestNames::default();
+        world.run(&mut ResolverTest::new(&Lookup::default(), &names, [1; 32], WallTime(0)));
+        let [(_, Event::Lookup(LookupNote::ServerTested(report)))] = &world.told[..] else {
+            panic!("{:?}", world.told)
+        };
+        let sign = |fact: Option<bool>| fact.map_or("?", |fact| if fact { "yes" } else { "no" });
+        format!(
+            "udp {} tcp {} edns {} ad {} signatures {} validates {} ad-without-cause {}",
+            sign(Some(report.udp.is_ok())),
+            sign(Some(report.tcp.is_ok())),
+            sign(report.edns),
+            sign(report.sets_ad),
+            sign(report.hands_out_signatures),
+            sign(report.validates),
+            sign(report.sets_ad_without_cause),
+        )
+    };
+    let server = |fault: &str| report(&format!("@server 127.0.0.1 {fault}"));
+    let good = "udp yes tcp yes edns yes ad yes signatures yes validates yes ad-without-cause no";
+    assert_eq!(report(""), good);
+    assert_eq!(server("noad"), good.replace("ad yes", "ad no"));
+    assert_eq!(server("strip"), good.replace("signatures yes", "signatures no"));
+    assert_eq!(server("ad"), good.replace("cause no", "cause yes"));
+    assert_eq!(server("loose"), good.replace("validates yes", "validates no"));
+    assert_eq!(
+        server("noedns"),
+        "udp yes tcp yes edns no ad ? signatures ? validates yes ad-without-cause no"
+    );
+    assert_eq!(
+        server("notcp"),
+        "udp yes tcp no edns ? ad ? signatures ? validates ? ad-without-cause ?"
+    );
+    assert_eq!(
+        server("dead"),
+        "udp no tcp no edns ? ad ? signatures ? validates ? ad-without-cause ?"
+    );
+    assert_eq!(
+        server("refused"),
+        "udp yes tcp yes edns ? ad ? signatures ? validates ? ad-without-cause ?"
+    );
 }
