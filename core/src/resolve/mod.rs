@@ -17,6 +17,7 @@
 mod cache;
 mod conf;
 mod error;
+mod facts;
 mod finder;
 mod host;
 mod lookup;
@@ -42,6 +43,7 @@ pub(crate) use route::{NextTarget, Route};
 
 pub use conf::{NotAResolver, ResolvConf, parse_resolver};
 pub use error::{DnsProblem, LookupError, RecordType};
+pub use facts::{AddressFacts, HostFacts, RouteFacts, TlsaFacts};
 pub use finder::RouteFinder;
 pub use name::{NameProblem, check_host, to_ascii};
 pub use note::LookupNote;
