@@ -2,6 +2,8 @@
 
 pub mod certs;
 pub mod concise;
+pub mod dns;
+pub mod dns_server;
 pub mod loopback;
 pub mod peer;
 pub mod playbook;
@@ -9,3 +11,4 @@ pub mod referee;
 pub mod setting;
 pub mod toy;
 pub mod world;
+pub mod zones;

@@ -160,10 +160,10 @@ impl Host {
         if self.is_done() {
             return;
         }
-        if let (Input::HostFound(id, result), Native::Waiting(waiting)) = (input, &self.native) {
-            if id == waiting {
-                self.take_native(result);
-            }
+        if let (Input::HostFound(id, result), Native::Waiting(waiting)) = (input, &self.native)
+            && id == waiting
+        {
+            self.take_native(result);
         }
         if let Some(Ok(found)) = self.a.poll(cx) {
             self.add_found(&found, RecordType::A);
@@ -191,10 +191,6 @@ impl Host {
 
     pub(crate) fn text(&self) -> &str {
         &self.text
-    }
-
-    pub(crate) fn port(&self) -> u16 {
-        self.port
     }
 
     /// The addresses so far.
