@@ -1,1 +1,11 @@
+//! Test harness of tlsfinger.
 
+pub mod certs;
+pub mod concise;
+pub mod loopback;
+pub mod peer;
+pub mod playbook;
+pub mod referee;
+pub mod setting;
+pub mod toy;
+pub mod world;

@@ -65,9 +65,9 @@ impl Stream {
                 }
             }),
             Input::Ended(id) if *id == self.transport => {
-                let end = match self.layer {
-                    Layer::Plain => StreamEnd::Clean,
-                    Layer::Tls(_) => StreamEnd::Truncated,
+                let end = match &self.layer {
+                    Layer::Tls(tunnel) if tunnel.is_open() => StreamEnd::Truncated,
+                    Layer::Tls(_) | Layer::Plain => StreamEnd::Clean,
                 };
                 self.end.get_or_insert((end, None));
                 Some(Arrival::default())
