@@ -8,4 +8,5 @@ pub mod playbook;
 pub mod referee;
 pub mod setting;
 pub mod toy;
+pub mod traces;
 pub mod world;
