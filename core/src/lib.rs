@@ -136,12 +136,13 @@ pub mod machine;
 mod probe;
 mod random;
 pub mod report;
+pub mod resolve;
 pub mod session;
 mod time;
 pub mod tls;
 pub mod trace;
 
-pub use machine::{Input, IoError, IoErrorKind, Machine, Output};
+pub use machine::{Input, IoError, IoErrorKind, Machine, Notice, Output};
 pub use probe::Probe;
 pub use random::{Random, Seed};
 pub use time::{Instant, NotAnInstant, WallTime};

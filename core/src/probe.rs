@@ -1,19 +1,16 @@
 //! One destination: find its servers, try them in order, judge the first that answers.
 
-use std::collections::VecDeque;
 use std::mem;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use crate::config::{Config, Family, Level, Offer, ServerNameChoice};
+use crate::config::{Config, Level, Offer, ServerNameChoice};
 use crate::context::Cx;
-use crate::destination::Place;
-use crate::limits;
-use crate::machine::{Endpoint, HostName, Input, IoError, LookupId, Machine, Output, Stop};
+use crate::machine::{Input, IoError, Machine, Output, Stop};
 use crate::random::Seed;
 use crate::report::{
-    Event, LookupError, Outcome, Peer, PeerAddress, Reconnect, Report, Session, TlsFacts, Verdict,
+    Event, LookupError, Outcome, Peer, Reconnect, Report, Session, TlsFacts, Verdict,
 };
+use crate::resolve::{NextTarget, Resolver, Route, Target};
 use crate::session::{Approach, Approached, Farewell, Over, Plan};
 use crate::time::{Instant, WallTime};
 use crate::tls::{SessionCache, Setup};
@@ -22,6 +19,7 @@ use crate::tls::{SessionCache, Setup};
 #[derive(Debug)]
 pub struct Probe {
     cx: Cx,
+    resolver: Resolver,
     visit: Visit,
 }
 
@@ -32,14 +30,25 @@ impl Probe {
     /// time at [`Instant::START`]; certificates are judged by it.
     pub fn new(config: Config, seed: Seed, wall_time: WallTime) -> Self {
         let mut cx = Cx::new(seed, wall_time);
+        let dane = matches!(config.level, Level::Dane | Level::DaneOnly);
+        let resolver = Resolver::new(&config.lookup, dane);
         let visit = Visit::start(&mut cx, config);
-        let mut probe = Self { cx, visit };
+        let mut probe = Self { cx, resolver, visit };
         probe.settle();
         probe
     }
 
-    /// Expires what is due and ends the handling of an input.
+    /// Brings answers to those who asked and expires what is due, until nothing changes.
     fn settle(&mut self) {
+        while !self.visit.is_over() {
+            let answered = self.resolver.serve(&mut self.cx);
+            let due = self.visit.deadline().0 <= self.cx.now();
+            if answered || due {
+                self.visit.handle(&mut self.cx, &Input::Tick);
+            } else if !self.cx.has_questions() {
+                break;
+            }
+        }
         if self.visit.is_over() {
             self.cx.close_all();
         }
@@ -50,12 +59,9 @@ impl Probe {
 impl Machine for Probe {
     fn handle_input(&mut self, now: Instant, input: Input) {
         self.cx.begin(now);
-        if self.cx.admit(&input) {
+        // Probes share the resolver: it looks at inputs first.
+        if self.cx.admit(&input) && !self.resolver.handle(&mut self.cx, &input) {
             self.visit.handle(&mut self.cx, &input);
-        }
-        // Whatever is due now expires in the same call, so the next `Wait` lies in the future.
-        while self.visit.deadline().0 <= self.cx.now() && !self.visit.is_over() {
-            self.visit.handle(&mut self.cx, &Input::Tick);
         }
         self.settle();
     }
@@ -66,7 +72,8 @@ impl Machine for Probe {
         }
         match self.visit.is_over() {
             false => {
-                let (until, why) = self.visit.deadline();
+                let (visit, resolver) = (self.visit.deadline(), self.resolver.deadline());
+                let (until, why) = if resolver.0 < visit.0 { resolver } else { visit };
                 Output::Wait(until, why)
             }
             true => match self.cx.lingers_until() {
@@ -81,8 +88,8 @@ impl Machine for Probe {
 #[derive(Debug)]
 struct Visit {
     config: Arc<Config>,
+    route: Route,
     state: State,
-    targets: VecDeque<Target>,
     unreachable: Vec<(Arc<Peer>, IoError)>,
     sessions: Vec<Session>,
     /// Lent to each session while it lives.
@@ -91,56 +98,29 @@ struct Visit {
     reconnects: u32,
 }
 
-/// An address to connect to.
-#[derive(Clone, Debug)]
-struct Target {
-    peer: Arc<Peer>,
-    endpoint: Endpoint,
-    /// The name that the host is known by.
-    hostname: String,
-}
-
 #[derive(Debug)]
 enum State {
-    Looking(LookupId),
-    Approaching(Approach, Target),
-    Leaving(Farewell, Target, Option<Arc<Verdict>>),
+    /// Waits for a target to connect to.
+    Routing,
+    Approaching(Approach, Box<Target>),
+    Leaving(Farewell, Box<Target>, Option<Arc<Verdict>>),
     /// Between two sessions with the same server.
-    Pausing(Instant, Target),
+    Pausing(Instant, Box<Target>),
     Over,
 }
 
 impl Visit {
     fn start(cx: &mut Cx, config: Config) -> Self {
         let mut visit = Self {
-            state: State::Over,
-            targets: VecDeque::new(),
+            route: Route::start(cx, &config),
+            state: State::Routing,
             unreachable: Vec::new(),
             sessions: Vec::new(),
             cache: SessionCache::new(config.reuse.is_some()),
             reconnects: config.reuse.map_or(0, |reuse| reuse.limit),
             config: Arc::new(config),
         };
-        match visit.config.destination.place.clone() {
-            Place::Unix(path) => {
-                let hostname = visit.config.helo_name.clone();
-                let peer =
-                    Peer { name: hostname.clone(), address: PeerAddress::Unix(path.clone()) };
-                let endpoint = Endpoint::Unix(path);
-                visit.targets.push_back(Target { peer: Arc::new(peer), endpoint, hostname });
-                visit.try_next(cx);
-            }
-            Place::Inet { host, port, .. } => {
-                match (host.parse::<IpAddr>(), HostName::new(&host)) {
-                    (Ok(ip), _) => {
-                        visit.add_target(&host, ip, port);
-                        visit.try_next(cx);
-                    }
-                    (Err(_), Some(name)) => visit.state = State::Looking(cx.find_host(name)),
-                    (Err(_), None) => visit.fail_lookup(cx, LookupError::NativeNotFound { host }),
-                }
-            }
-        }
+        visit.handle(cx, &Input::Tick);
         visit
     }
 
@@ -150,7 +130,7 @@ impl Visit {
 
     fn deadline(&self) -> (Instant, &'static str) {
         match &self.state {
-            State::Looking(_) => (Instant::NEVER, "for the system's host lookup"),
+            State::Routing => self.route.deadline(),
             State::Approaching(approach, _) => approach.deadline(),
             State::Leaving(farewell, ..) => farewell.deadline(),
             State::Pausing(until, _) => (*until, "before reconnecting"),
@@ -174,6 +154,7 @@ impl Visit {
             | Input::Failed(..)
             | Input::HostFound(..) => {}
         }
+        self.route.handle(cx, input);
         let mut input = input;
         while self.advance(cx, input) {
             input = &Input::Tick;
@@ -183,12 +164,19 @@ impl Visit {
     /// Lets the present child take an input; `true` if it ended and something else began.
     fn advance(&mut self, cx: &mut Cx, input: &Input) -> bool {
         match &mut self.state {
-            State::Looking(lookup) => match input {
-                Input::HostFound(id, found) if id == lookup => {
-                    self.host_found(cx, found);
+            State::Routing => match self.route.next_target(cx) {
+                NextTarget::Ready(target) => {
+                    self.connect(cx, target);
                     true
                 }
-                _ => false,
+                NextTarget::Wait => false,
+                NextTarget::Exhausted(error) => {
+                    match error {
+                        Some(error) => self.fail_lookup(cx, error),
+                        None => self.finish(cx, Outcome::Unreachable),
+                    }
+                    true
+                }
             },
             State::Approaching(approach, _) => match approach.handle(cx, input) {
                 Some(end) => {
@@ -213,48 +201,7 @@ impl Visit {
         }
     }
 
-    fn host_found(&mut self, cx: &mut Cx, found: &Result<Vec<IpAddr>, IoError>) {
-        let Place::Inet { host, port, .. } = self.config.destination.place.clone() else { return };
-        match found {
-            Err(error) => {
-                self.fail_lookup(cx, LookupError::Native { host, error: error.clone() });
-            }
-            Ok(addresses) if addresses.is_empty() => {
-                self.fail_lookup(cx, LookupError::NativeNotFound { host });
-            }
-            Ok(addresses) => {
-                let mut addresses: Vec<_> = addresses.iter().take(limits::ADDRESSES).collect();
-                cx.random().shuffle(&mut addresses);
-                match self.config.family {
-                    Family::Any => {}
-                    Family::V4 => addresses.sort_by_key(|ip| ip.is_ipv6()),
-                    Family::V6 => addresses.sort_by_key(|ip| ip.is_ipv4()),
-                }
-                for ip in addresses {
-                    self.add_target(&host, *ip, port);
-                }
-                self.try_next(cx);
-            }
-        }
-    }
-
-    fn add_target(&mut self, host: &str, ip: IpAddr, port: u16) {
-        self.targets.push_back(Target {
-            peer: Arc::new(Peer { name: host.to_owned(), address: PeerAddress::Inet(ip, port) }),
-            endpoint: Endpoint::Tcp(SocketAddr::new(ip, port).into()),
-            hostname: host.to_owned(),
-        });
-    }
-
-    /// Connects to the next target, or ends without one.
-    fn try_next(&mut self, cx: &mut Cx) {
-        match self.targets.pop_front() {
-            Some(target) => self.connect(cx, target),
-            None => self.finish(cx, Outcome::Unreachable),
-        }
-    }
-
-    fn connect(&mut self, cx: &mut Cx, target: Target) {
+    fn connect(&mut self, cx: &mut Cx, target: Box<Target>) {
         let plan = Arc::new(plan(&self.config, &target, !self.sessions.is_empty()));
         let (peer, endpoint) = (target.peer.clone(), target.endpoint.clone());
         let approach = Approach::start(cx, peer, endpoint, plan, mem::take(&mut self.cache));
@@ -268,7 +215,7 @@ impl Visit {
         };
         match end {
             Approached::Secured(facts) => {
-                let verdict = Arc::new(judge(&self.config, &facts));
+                let verdict = Arc::new(judge(&target, &facts));
                 cx.tell(Event::Judged(target.peer.clone(), facts, verdict.clone()));
                 let farewell = Farewell::start(cx, approach);
                 self.state = State::Leaving(farewell, target, Some(verdict));
@@ -286,7 +233,7 @@ impl Visit {
                 self.unreachable.push((target.peer, error));
                 self.cache = approach.finish().1;
                 match self.sessions.is_empty() {
-                    true => self.try_next(cx),
+                    true => self.state = State::Routing,
                     false => self.finish(cx, Outcome::Session),
                 }
             }
@@ -350,7 +297,7 @@ impl Visit {
                 farewell.abort(cx);
                 (farewell.finish().0, verdict)
             }
-            State::Looking(_) | State::Pausing(..) => return self.finish(cx, Outcome::Stopped),
+            State::Routing | State::Pausing(..) => return self.finish(cx, Outcome::Stopped),
             State::Over => return,
         };
         self.sessions.push(Session { observation, verdict });
@@ -359,6 +306,7 @@ impl Visit {
 
     fn finish(&mut self, cx: &mut Cx, outcome: Outcome) {
         self.state = State::Over;
+        self.route.stop(cx);
         let report = Report {
             destination: self.config.destination.clone(),
             outcome,
@@ -371,19 +319,10 @@ impl Visit {
 
 /// Decides what a session with `target` is to do.
 fn plan(config: &Config, target: &Target, again: bool) -> Plan {
-    let server_name = match &config.server_name {
-        None => None,
-        Some(ServerNameChoice::Hostname) => Some(target.hostname.clone()),
-        Some(ServerNameChoice::Nexthop) => Some(match &config.destination.place {
-            Place::Inet { host, .. } => host.clone(),
-            Place::Unix(_) => target.hostname.clone(),
-        }),
-        Some(ServerNameChoice::Name(name)) => Some(name.clone()),
-    };
     let offer = Offer {
-        server_name,
+        server_name: server_name(config, target),
         groups: config.groups.clone(),
-        sha1: config.level <= Level::Encrypt,
+        sha1: target.level <= Level::Encrypt,
         ..Offer::default()
     };
     Plan {
@@ -393,13 +332,26 @@ fn plan(config: &Config, target: &Target, again: bool) -> Plan {
         helo_name: config.helo_name.clone(),
         connect_timeout: config.connect_timeout,
         command_timeout: config.command_timeout,
-        tls: (config.level != Level::None).then(|| Setup::new(Arc::new(offer)).map(Arc::new)),
-        demands: format!("{:?}", config.level),
+        tls: (target.level != Level::None).then(|| Setup::new(Arc::new(offer)).map(Arc::new)),
+        demands: format!("{:?} {:?}", target.level, target.tlsa),
         watch: config.watch,
     }
 }
 
+/// Decides which name goes into SNI: the TLSA base domain where DANE decides (RFC 7672 section
+/// 8.1), else what was asked for.
+fn server_name(config: &Config, target: &Target) -> Option<String> {
+    if let Some(base) = target.match_names.first() {
+        return Some(base.clone());
+    }
+    match config.server_name.as_ref()? {
+        ServerNameChoice::Hostname => Some(target.host.clone()),
+        ServerNameChoice::Nexthop => Some(target.nexthop.clone()),
+        ServerNameChoice::Name(name) => Some(name.clone()),
+    }
+}
+
 /// Stands in for the judge until it exists: nobody is trusted.
-fn judge(config: &Config, _facts: &TlsFacts) -> Verdict {
-    Verdict { status: crate::report::Status::Untrusted, level: config.level }
+fn judge(target: &Target, _facts: &TlsFacts) -> Verdict {
+    Verdict { status: crate::report::Status::Untrusted, level: target.level }
 }

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use crate::config::{Level, Offer, ServerCertificates};
 use crate::destination::Destination;
 use crate::machine::IoError;
+pub use crate::resolve::{LookupError, LookupNote};
 use crate::session::{Capabilities, Reply};
 use crate::time::Instant;
 use crate::tls::{SessionKey, Suite};
@@ -20,6 +21,8 @@ use crate::tls::{SessionKey, Suite};
 /// Something that people want to know as it happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
+    /// Something happened on the way to the mail hosts.
+    Lookup(LookupNote),
     /// No address was found for the destination.
     LookupFailed(LookupError),
     /// A server could not be reached.
@@ -112,23 +115,6 @@ impl fmt::Display for Peer {
             PeerAddress::Unix(path) => write!(f, "{}[{}]", self.name, path.display()),
         }
     }
-}
-
-/// Why no address was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LookupError {
-    /// The system's lookup failed.
-    Native {
-        /// The name that was looked up.
-        host: String,
-        /// What the system said.
-        error: IoError,
-    },
-    /// The system's lookup found nothing.
-    NativeNotFound {
-        /// The name that was looked up.
-        host: String,
-    },
 }
 
 /// A step of a session; [`crate::session`] holds the table of their order.

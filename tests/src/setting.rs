@@ -1,6 +1,6 @@
 //! The usual setting of a test: a probe of `mx.example.org`, which is 192.0.2.1, port 25.
 
-use tlsfinger_core::config::{Config, Dialect, Groups, Level};
+use tlsfinger_core::config::{Config, Dialect, Groups, HostLookup, Level, Lookup};
 use tlsfinger_core::destination::{Destination, Place};
 use tlsfinger_core::machine::Endpoint;
 use tlsfinger_core::report::Group;
@@ -23,15 +23,16 @@ pub const HOST: &str = "mx.example.org";
 pub const PEER: &str = "mx.example.org[192.0.2.1]:25";
 
 /// Makes the usual configuration: SMTP, level `may`, the reference's timeouts of 30 s. There is no
-/// ML-KEM, so that every run can be replayed.
+/// ML-KEM, so that every run can be replayed, and no DNS: the system knows the host.
 pub fn config() -> Config {
     Config {
         destination: Destination {
             text: HOST.to_owned(),
-            place: Place::Inet { host: HOST.to_owned(), literal: false, service: None, port: 25 },
+            place: Place::Inet { host: HOST.to_owned(), literal: true, service: None, port: 25 },
         },
         helo_name: "client.example".to_owned(),
         level: Level::May,
+        lookup: Lookup { hosts: HostLookup { dns: false, native: true }, ..Lookup::default() },
         groups: Groups(vec![Group::X25519, Group::Secp256r1, Group::Secp384r1, Group::Secp521r1]),
         ..Config::default()
     }

@@ -1,7 +1,11 @@
 //! What the caller decided, validated.
 
+mod lookup;
 mod offer;
 
+pub use lookup::{
+    BadDnssecProbe, DnssecProbe, DnssecTrust, HostLookup, InsecureMx, Lookup, Protocols,
+};
 pub use offer::{Groups, Offer, ServerCertificates, Versions};
 
 use std::time::Duration;
@@ -25,6 +29,8 @@ pub struct Config {
     pub command_timeout: Duration,
     /// Which address family comes first (`-a`).
     pub family: Family,
+    /// How mail hosts are found.
+    pub lookup: Lookup,
     /// How much TLS is wanted and how it is judged (`-l`).
     pub level: Level,
     /// SNI for servers without DANE (`-s`).
@@ -143,6 +149,7 @@ impl Default for Config {
             connect_timeout: Duration::from_secs(30),
             command_timeout: Duration::from_secs(30),
             family: Family::Any,
+            lookup: Lookup::default(),
             level: Level::Dane,
             server_name: None,
             groups: Groups::default(),
