@@ -10,5 +10,6 @@ pub mod playbook;
 pub mod referee;
 pub mod setting;
 pub mod toy;
+pub mod traces;
 pub mod world;
 pub mod zones;
