@@ -5,9 +5,10 @@ use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use crate::config::{Config, Family, Level, Offer, ServerNameChoice};
+use crate::config::{Config, Family, Level, Offer, Policy, ServerNameChoice};
 use crate::context::Cx;
 use crate::destination::Place;
+use crate::judge::{LinkCache, ReferenceNames};
 use crate::limits;
 use crate::machine::{Endpoint, HostName, Input, IoError, LookupId, Machine, Output, Stop};
 use crate::random::Seed;
@@ -268,7 +269,7 @@ impl Visit {
         };
         match end {
             Approached::Secured(facts) => {
-                let verdict = Arc::new(judge(&self.config, &facts));
+                let verdict = Arc::new(judge(&self.config, &target, &facts, cx.wall_time()));
                 cx.tell(Event::Judged(target.peer.clone(), facts, verdict.clone()));
                 let farewell = Farewell::start(cx, approach);
                 self.state = State::Leaving(farewell, target, Some(verdict));
@@ -394,7 +395,9 @@ fn plan(config: &Config, target: &Target, again: bool) -> Plan {
     }
 }
 
-/// Stands in for the judge until it exists: nobody is trusted.
-fn judge(config: &Config, _facts: &TlsFacts) -> Verdict {
-    Verdict { status: crate::report::Status::Untrusted, level: config.level }
+/// Judges by the level alone until the configuration has a policy: nothing is trusted.
+fn judge(config: &Config, target: &Target, facts: &TlsFacts, time: WallTime) -> Verdict {
+    let names = ReferenceNames { hostname: target.hostname.clone(), ..ReferenceNames::default() };
+    let links = &mut LinkCache::default();
+    crate::judge::judge(facts, &Policy::default(), config.level, &[], &names, time, links)
 }

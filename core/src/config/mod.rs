@@ -1,8 +1,14 @@
 //! What the caller decided, validated.
 
+mod dane_digests;
 mod offer;
+mod policy;
+mod trust;
 
+pub use dane_digests::{DaneDigestProblem, DaneDigests};
 pub use offer::{Groups, Offer, ServerCertificates, Versions};
+pub use policy::{MalformedPin, MatchRule, Pin, Policy};
+pub use trust::{Anchor, TrustError, TrustStore, read_trust};
 
 use std::time::Duration;
 
