@@ -1,27 +1,26 @@
 //! From options to a configuration: checks in the order of the reference, and its words for what
 //! is wrong.
 
+mod error;
 mod lookup;
+mod offer;
+
 
 use std::ffi::OsStr;
-use std::fmt;
 use std::time::Duration;
 
-use tlsfinger_core::config::{
-    Config, Dialect, Family, Groups, Level, Reuse, ServerNameChoice, Watch,
-};
-use tlsfinger_core::destination::{
-    Destination, DestinationError, HostError, KnownPorts, Place, check_host, host_to_ascii,
-    tcp_port,
-};
-
-use tlsfinger_core::resolve::NotAResolver;
+use tlsfinger_core::config::{Config, Dialect, Family, Level, Reuse, ServerNameChoice, Watch};
+use tlsfinger_core::destination::{Destination, HostError, Place, host_to_ascii, tcp_port};
 
 use crate::flags::Refusal;
-use crate::line::Message;
+use crate::line::{Charset, Message};
 use crate::log::Log;
 use crate::options::{Options, Runtime};
+use crate::parameters::Parameters;
+use crate::system::File;
 use crate::usage::UsageError;
+
+pub(crate) use error::SettingError;
 
 /// Everything that a run needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +28,10 @@ pub(crate) struct Settings {
     pub(crate) config: Config,
     pub(crate) show: Show,
     pub(crate) runtime: Runtime,
+    /// The cipher list of OpenSSL that the suites come from.
+    pub(crate) cipher_list: String,
+    /// Bounds of protocol versions that bound nothing; told for each connection.
+    pub(crate) odd_bounds: Vec<String>,
 }
 
 /// What is shown of what happens.
@@ -40,6 +43,7 @@ pub(crate) struct Show {
     pub(crate) log: Log,
     /// How much else.
     pub(crate) verbose: u32,
+    pub(crate) charset: Charset,
 }
 
 /// What the system knows.
@@ -55,6 +59,8 @@ pub(crate) struct System {
     pub(crate) mail_verbose: bool,
     /// Scripts of posttls-finger(1) call: its defaults hold.
     pub(crate) posttls_finger: bool,
+    /// Postfix's main.cf, if there is one.
+    pub(crate) main_cf: Option<File>,
 }
 
 /// The options that are understood but do nothing yet. They are refused, because a probe that
@@ -66,10 +72,8 @@ fn not_yet(options: &Options) -> Option<char> {
         ('C', options.show_chain),
         ('d', options.digest.is_some()),
         ('F', options.ca_file.is_some()),
-        ('g', options.grade.is_some()),
         ('H', !chain_files.is_empty()),
         ('k', options.certificate_file.is_some()),
-        ('p', options.protocols.is_some()),
         ('P', options.ca_path.is_some()),
         ('x', options.raw_public_keys),
         ('X', options.tlsproxy),
@@ -94,7 +98,7 @@ pub(crate) fn decide(
     if !options.chain_files.is_empty() && options.certificate_file.is_some() {
         return Err(SettingError::ChainAndCertificate.into());
     }
-    let lookup = self::lookup::decide(options, system)?;
+    let hosts = lookup::hosts(options.lookup.as_deref())?;
     let mut log = log(options.log.as_deref(), notes);
     let level = level(options.level.as_deref())?;
     if level == Level::None && options.wrapper {
@@ -108,10 +112,16 @@ pub(crate) fn decide(
     if let Some(letter) = not_yet(options) {
         return Err(SettingError::NotYet(letter).into());
     }
-    let helo_name = helo_name(options, system, notes)?;
+    let main_cf = system.main_cf.as_ref();
+    let parameters = Parameters::evaluate(main_cf, &options.parameters, &system.host_name, notes)?;
     if level != Level::None && log.has(Log::VERBOSE) {
         notes.push(Message::info("initializing the client-side TLS engine"));
     }
+    let wish = offer::Wish::new(options, &parameters, level);
+    if level != Level::None {
+        wish.warn(notes);
+    }
+    let lookup = lookup::decide(options, hosts, &parameters, system);
     let dialect = if options.lmtp { Dialect::Lmtp } else { Dialect::Smtp };
     let [destination, matches @ ..] = options.operands.as_slice() else {
         return Err(Refusal::Usage(UsageError::NoDestination));
@@ -119,12 +129,15 @@ pub(crate) fn decide(
     if !matches.is_empty() {
         return Err(SettingError::MatchNotYet.into());
     }
-    let destination = self::destination(destination, dialect, system, verbose, notes)?;
+    let known_ports = &parameters.known_ports;
+    let port_of =
+        |name: &str| known_ports.port(name).or_else(|| tcp_port(&(system.services)(), name));
+    let destination = self::destination(destination, dialect, port_of, verbose, notes)?;
     let config = Config {
         destination,
         dialect,
         wrapper: options.wrapper,
-        helo_name,
+        helo_name: parameters.my_host_name,
         connect_timeout,
         command_timeout,
         family,
@@ -135,7 +148,10 @@ pub(crate) fn decide(
             .filter(|name| !name.is_empty())
             .map(server_name),
         lookup,
-        groups: Groups::default(),
+        versions: wish.versions,
+        suites: Some(wish.suites),
+        groups: wish.groups,
+        flaw: wish.flaw,
         watch: Watch {
             messages: log.has(Log::SSL_DEBUG),
             handshake_bytes: log.has(Log::HANDSHAKE_DUMP),
@@ -143,8 +159,15 @@ pub(crate) fn decide(
         },
         reuse,
     };
-    let show = Show { chat: !options.without_chat, log, verbose };
-    Ok(Settings { config, show, runtime: options.runtime })
+    let show = Show { chat: !options.without_chat, log, verbose, charset: parameters.charset };
+    let runtime = options.runtime;
+    Ok(Settings {
+        config,
+        show,
+        runtime,
+        cipher_list: wish.cipher_list,
+        odd_bounds: wish.odd_bounds,
+    })
 }
 
 fn family(word: Option<&str>) -> Result<Family, SettingError> {
@@ -197,31 +220,10 @@ fn timeout(letter: char, seconds: Option<i32>) -> Result<Duration, SettingError>
     }
 }
 
-/// The domain that completes the name of a machine that has none.
-const DEFAULT_DOMAIN: &str = "localdomain";
-
-fn helo_name(
-    options: &Options,
-    system: &System,
-    notes: &mut Vec<Message>,
-) -> Result<String, SettingError> {
-    let name = match options.parameter("myhostname") {
-        Some("") => return Err(SettingError::EmptyParameter("myhostname".to_owned())),
-        Some(value) => value.to_owned(),
-        None if system.host_name.contains('.') => system.host_name.clone(),
-        None => format!("{}.{DEFAULT_DOMAIN}", system.host_name),
-    };
-    check_host(&name).map_err(|error| {
-        notes.push(Message::warning(format!("valid_hostname: {error}: {name}")));
-        SettingError::BadParameter("myhostname".to_owned(), name.clone())
-    })?;
-    Ok(name)
-}
-
 fn destination(
     operand: &OsStr,
     dialect: Dialect,
-    system: &System,
+    port_of: impl FnOnce(&str) -> Option<u16>,
     verbose: u32,
     notes: &mut Vec<Message>,
 ) -> Result<Destination, SettingError> {
@@ -232,9 +234,6 @@ fn destination(
              malformed UTF-8"
         )));
     }
-    let port_of = |name: &str| {
-        KnownPorts::default().port(name).or_else(|| tcp_port(&(system.services)(), name))
-    };
     let destination =
         Destination::parse(&text, dialect, port_of).map_err(SettingError::Destination)?;
     if let Place::Inet { service, .. } = &destination.place {
@@ -258,77 +257,6 @@ fn server_name(word: &str) -> ServerNameChoice {
     }
 }
 
-/// Why the program cannot do what it is told to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum SettingError {
-    /// An option of one letter has a value that it cannot have.
-    BadValue(char, String),
-    BadRuntime(String),
-    BadResolver(String),
-    BadDnssec(String),
-    /// A word of `-h`, and the whole list.
-    BadHostLookup(String, String),
-    BadDnssecProbe(String),
-    BadLevel(String),
-    WrapperWithoutTls,
-    /// `-X` with `-r`.
-    ProxyAndReconnect,
-    /// `-H` with `-k` or `-K`.
-    ChainAndCertificate,
-    /// A parameter that needs a value has none.
-    EmptyParameter(String),
-    /// Name and value of a parameter that cannot have it.
-    BadParameter(String, String),
-    Destination(DestinationError),
-    NotYet(char),
-    MatchNotYet,
-    /// The system lacks what a run needs; the text is the system's.
-    Driver(String),
-}
-
-impl fmt::Display for SettingError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::BadValue(letter, value) => write!(f, "bad '-{letter}' option value: {value}"),
-            Self::BadRuntime(value) => write!(f, "bad '--runtime' option value: {value}"),
-            Self::BadResolver(value) => {
-                write!(f, "bad '--resolver' option value: {value}: {NotAResolver}")
-            }
-            Self::BadDnssec(value) => write!(f, "bad '--dnssec' option value: {value}"),
-            Self::BadHostLookup(word, list) => {
-                write!(f, "unknown -h option value \"{word}\" in \"{list}\"")
-            }
-            Self::BadDnssecProbe(value) => {
-                write!(f, "malformed dnssec_probe value: {value} format is qtype:qname")
-            }
-            Self::BadLevel(word) => write!(f, "Invalid TLS level \"{word}\""),
-            Self::WrapperWithoutTls => {
-                f.write_str("SSL wrapper mode requires that TLS not be disabled")
-            }
-            Self::ProxyAndReconnect => f.write_str("The -X and -r options are mutually exclusive"),
-            Self::ChainAndCertificate => f.write_str(
-                "When the '-H' option is used, neither the '-k', nor the '-K' options may be used",
-            ),
-            Self::EmptyParameter(name) => write!(f, "bad string length 0 < 1: {name} = "),
-            Self::BadParameter(name, value) => {
-                write!(f, "parameter {name}: bad parameter value: {value}")
-            }
-            Self::Destination(error) => error.fmt(f),
-            Self::NotYet(letter) => write!(f, "option -{letter} is not available yet"),
-            Self::Driver(error) => write!(f, "cannot begin: {error}"),
-            Self::MatchNotYet => f.write_str("match arguments are not available yet"),
-        }
-    }
-}
-
-impl std::error::Error for SettingError {}
-
-impl From<SettingError> for Refusal {
-    fn from(error: SettingError) -> Self {
-        Self::Fatal(error)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
@@ -349,6 +277,7 @@ mod tests {
             resolv_conf: || b"nameserver 192.0.2.53".to_vec(),
             mail_verbose: false,
             posttls_finger: false,
+            main_cf: None,
         };
         let mut notes = Vec::new();
         let result = decide(&options, &system, &mut notes);
@@ -367,12 +296,13 @@ mod tests {
             Place::Inet { host: "example.org".into(), literal: false, service: None, port: 25 };
         let destination = Destination { text: "example.org".into(), place };
         let helo_name = "client.localdomain".to_owned();
+        let suites = settings.config.suites.clone();
         let resolvers = ResolvConf::parse(b"nameserver 192.0.2.53");
         let lookup = Lookup { resolvers, dnssec: DnssecTrust::Auto, ..Lookup::default() };
-        let expected = Config { destination, helo_name, lookup, ..Config::default() };
+        let expected = Config { destination, helo_name, lookup, suites, ..Config::default() };
         assert_eq!(settings.config, expected);
         let log = Log::SUMMARY | Log::CERTMATCH | Log::UNTRUSTED;
-        assert_eq!(settings.show, Show { chat: true, log, verbose: 0 });
+        assert_eq!(settings.show, Show { chat: true, log, verbose: 0, charset: Charset::Utf8 });
         assert_eq!(settings.runtime, Runtime::Blocking);
     }
 
@@ -393,10 +323,7 @@ mod tests {
         assert!(lookup.force_tlsa && lookup.srv && lookup.hosts.native && !lookup.hosts.dns);
         assert_eq!((lookup.insecure_mx, lookup.dnssec), (InsecureMx::May, DnssecTrust::Trust));
         let servers = config(&["--resolver", "[::1]:5353"]).lookup.resolvers.servers;
-        assert_eq!(
-            servers,
-            [std::net::SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 5353)).into()]
-        );
+        assert_eq!(servers, ["[::1]:5353".parse::<std::net::SocketAddr>().unwrap().into()]);
         assert_eq!(config(&["-S"]).dialect, Dialect::Lmtp);
         assert_eq!(config(&["-omyhostname=a.b"]).helo_name, "a.b");
         assert_eq!(config(&["-omyhostname=x", "-o", "myhostname=c"]).helo_name, "c");
@@ -486,9 +413,10 @@ mod tests {
         let system = System {
             host_name: "c.d".into(),
             services: Vec::new,
-            resolv_conf: Vec::new,
+            resolv_conf: || b"nameserver 192.0.2.53".to_vec(),
             mail_verbose: false,
             posttls_finger: false,
+            main_cf: None,
         };
         let mut notes = Vec::new();
         let error = decide(&options, &system, &mut notes).unwrap_err();

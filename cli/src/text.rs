@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use tlsfinger_core::IoError;
 use tlsfinger_core::config::Level;
+use tlsfinger_core::config::OfferFlaw;
 use tlsfinger_core::report::{
-    CacheStep, Event, HandshakeError, Peer, PeerAddress, Reconnect, Step, StepProblem, TlsFacts,
-    TlsNote, Verdict,
+    CacheStep, Event, HandshakeError, Peer, PeerAddress, Reconnect, Step, StepProblem,
+    TlsFacts, TlsNote, Verdict,
 };
 
 use crate::line::{Message, ServerText};
@@ -27,6 +28,8 @@ pub(crate) struct Narrator {
     hello: &'static str,
     /// The destination as typed.
     destination: String,
+    cipher_list: String,
+    odd_bounds: Vec<String>,
     /// Plain text in front of TLS is told even if nobody asked for more.
     warns_of_text_before_tls: bool,
     /// The level is `dane-only`.
@@ -42,6 +45,8 @@ impl Narrator {
             show: *show,
             hello: config.dialect.hello(),
             destination: config.destination.text.clone(),
+            cipher_list: settings.cipher_list.clone(),
+            odd_bounds: settings.odd_bounds.clone(),
             warns_of_text_before_tls: !program.is_posttls_finger() || show.verbose > 0,
             dane_only: config.level == Level::DaneOnly,
             peer: String::new(),
@@ -79,15 +84,7 @@ impl Narrator {
                 }
             }
             Event::StepFailed(step, problem) => self.step_failed(*step, problem, say),
-            Event::Negotiating(peer, _) => {
-                self.peer = peer.to_string();
-                if self.show.log.has(Log::VERBOSE) {
-                    say(Message::info(format!("setting up TLS connection to {peer}")));
-                }
-                if self.show.log.has(Log::SSL_DEBUG) {
-                    say(Message::info("SSL_connect:before SSL initialization"));
-                }
-            }
+            Event::Negotiating(peer, _) => self.negotiating(peer, say),
             Event::ServerName(name) => {
                 if self.show.log.has(Log::SSL_DEBUG) {
                     say(Message::info(format!("{}: SNI hostname: {name}", self.peer)));
@@ -170,6 +167,23 @@ impl Narrator {
         }
     }
 
+    fn negotiating(&mut self, peer: &Peer, say: &mut dyn FnMut(Message)) {
+        self.peer = peer.to_string();
+        let verbose = self.show.log.has(Log::VERBOSE);
+        if verbose {
+            say(Message::info(format!("setting up TLS connection to {peer}")));
+        }
+        for bound in &self.odd_bounds {
+            say(Message::warning(format!("{}: {bound}", lower(peer))));
+        }
+        if verbose {
+            say(Message::info(format!("{peer}: TLS cipher list \"{}\"", self.cipher_list)));
+        }
+        if self.show.log.has(Log::SSL_DEBUG) {
+            say(Message::info("SSL_connect:before SSL initialization"));
+        }
+    }
+
     fn reconnect(&mut self, next: Reconnect, say: &mut dyn FnMut(Message)) {
         say(Message::info(match next {
             Reconnect::Declined => "Server declined session caching. Done reconnecting.".to_owned(),
@@ -221,18 +235,33 @@ fn lower(peer: &Peer) -> String {
 }
 
 fn handshake_failed(peer: &Peer, error: &HandshakeError, say: &mut dyn FnMut(Message)) {
-    let reason = match error {
-        HandshakeError::Lost => "lost connection".to_owned(),
-        HandshakeError::Broke(error) => error.to_string(),
-        HandshakeError::TimedOut => "Connection timed out".to_owned(),
+    let low = lower(peer);
+    let mut flawed = |text: String| say(Message::warning(text));
+    let (reason, explanation) = match error {
+        HandshakeError::Lost => ("lost connection", None),
+        HandshakeError::Broke(error) => (error.message.as_str(), None),
+        HandshakeError::TimedOut => ("Connection timed out", None),
         // The reference's number for errors that the library explains in a line of its own.
-        HandshakeError::NothingToOffer | HandshakeError::Tls(_) => "-1".to_owned(),
+        HandshakeError::Tls(error) => ("-1", Some(openssl::library_problem(error))),
+        HandshakeError::NothingToOffer(flaw) => match flaw {
+            OfferFlaw::NoVersion => ("-1", Some(openssl::no_version())),
+            OfferFlaw::NoSuite => ("-1", Some(openssl::no_suite())),
+            OfferFlaw::NoGroup => ("-1", Some(openssl::no_group())),
+            OfferFlaw::Protocols(list) => {
+                let words = "aborting TLS session";
+                return flawed(format!("{peer}: Invalid TLS protocol list \"{list}\": {words}"));
+            }
+            OfferFlaw::Grade(grade) => {
+                return flawed(format!("{low}: invalid cipher grade: \"{grade}\""));
+            }
+            OfferFlaw::Ciphers(grade) => {
+                return flawed(format!("{low}: error setting cipher grade: \"{grade}\""));
+            }
+        },
     };
     say(Message::info(format!("SSL_connect error to {peer}: {reason}")));
-    match error {
-        HandshakeError::NothingToOffer => say(openssl::nothing_to_offer()),
-        HandshakeError::Tls(error) => say(openssl::library_problem(error)),
-        HandshakeError::Lost | HandshakeError::Broke(_) | HandshakeError::TimedOut => {}
+    if let Some(explanation) = explanation {
+        say(explanation);
     }
 }
 
@@ -262,8 +291,14 @@ mod tests {
             destination: Destination { text: "Example.test".into(), place },
             ..Config::default()
         };
-        let show = Show { chat, log, verbose };
-        let settings = Settings { config, show, runtime: Runtime::Blocking };
+        let show = Show { chat, log, verbose, ..Show::default() };
+        let settings = Settings {
+            config,
+            show,
+            runtime: Runtime::Blocking,
+            cipher_list: "HIGH".into(),
+            odd_bounds: vec!["odd bound".into()],
+        };
         Narrator::new(&settings, &Program::named(name))
     }
 
@@ -316,10 +351,7 @@ mod tests {
         let unix = Peer { name: "c.test".into(), address: PeerAddress::Unix("/run/x".into()) };
         let table: Vec<(Event, &[&str])> = vec![
             (
-                Event::LookupFailed(LookupError::Native {
-                    host: "h".into(),
-                    error: io_error("Name or service not known"),
-                }),
+                Event::LookupFailed(LookupError::Native { host: "h".into(), error: io_error("Name or service not known") }),
                 &["Destination address lookup failed: unable to look up host h: \
                    Name or service not known"],
             ),
@@ -375,12 +407,30 @@ mod tests {
                 &["SSL_connect error to MX.test[192.0.2.1]:25: Broken"],
             ),
             (
-                Event::HandshakeFailed(peer(), HandshakeError::NothingToOffer),
+                Event::HandshakeFailed(
+                    peer(),
+                    HandshakeError::NothingToOffer(OfferFlaw::NoVersion),
+                ),
                 &[
                     "SSL_connect error to MX.test[192.0.2.1]:25: -1",
                     "warning: TLS library problem: error:0A0000BF:SSL routines::\
                      no protocols available:",
                 ],
+            ),
+            (
+                Event::HandshakeFailed(
+                    peer(),
+                    HandshakeError::NothingToOffer(OfferFlaw::Protocols("TLSv9".into())),
+                ),
+                &["warning: MX.test[192.0.2.1]:25: Invalid TLS protocol list \"TLSv9\": \
+                   aborting TLS session"],
+            ),
+            (
+                Event::HandshakeFailed(
+                    peer(),
+                    HandshakeError::NothingToOffer(OfferFlaw::Grade("Best".into())),
+                ),
+                &["warning: mx.test[192.0.2.1]:25: invalid cipher grade: \"Best\""],
             ),
             (
                 Event::HandshakeFailed(peer(), HandshakeError::Tls(TlsError::NotTls)),
@@ -414,7 +464,6 @@ mod tests {
             Event::Connected(peer()),
             Event::Command("QUIT".into()),
             Event::ReplyLine("220 x".into()),
-            Event::Negotiating(peer(), Offer::default().into()),
             Event::ServerName("h".into()),
             Event::Tls(TlsNote::Message(Direction::Sent, TlsMessage::Plain(1))),
             Event::Tls(TlsNote::Alert(Direction::Received, Alert(40))),
@@ -442,6 +491,8 @@ mod tests {
         let lines: Vec<_> = events.iter().flat_map(|event| tell(&mut narrator, event)).collect();
         let expected = [
             "setting up TLS connection to MX.test[192.0.2.1]:25",
+            "warning: mx.test[192.0.2.1]:25: odd bound",
+            "MX.test[192.0.2.1]:25: TLS cipher list \"HIGH\"",
             "SSL_connect:before SSL initialization",
             "MX.test[192.0.2.1]:25: SNI hostname: h.test",
             "SSL_connect:SSLv3/TLS write client hello",

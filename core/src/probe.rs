@@ -321,6 +321,8 @@ impl Visit {
 fn plan(config: &Config, target: &Target, again: bool) -> Plan {
     let offer = Offer {
         server_name: server_name(config, target),
+        versions: config.versions,
+        suites: config.suites.clone(),
         groups: config.groups.clone(),
         sha1: target.level <= Level::Encrypt,
         ..Offer::default()
@@ -332,7 +334,10 @@ fn plan(config: &Config, target: &Target, again: bool) -> Plan {
         helo_name: config.helo_name.clone(),
         connect_timeout: config.connect_timeout,
         command_timeout: config.command_timeout,
-        tls: (target.level != Level::None).then(|| Setup::new(Arc::new(offer)).map(Arc::new)),
+        tls: (target.level != Level::None).then(|| match &config.flaw {
+            Some(flaw) => Err(flaw.clone()),
+            None => Setup::new(Arc::new(offer)).map(Arc::new),
+        }),
         demands: format!("{:?} {:?}", target.level, target.tlsa),
         watch: config.watch,
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::config::{Level, Offer, ServerCertificates};
+use crate::config::{Level, Offer, OfferFlaw, ServerCertificates};
 use crate::destination::Destination;
 use crate::machine::IoError;
 pub use crate::resolve::{LookupError, LookupNote};
@@ -287,7 +287,7 @@ pub enum TlsMessage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HandshakeError {
     /// The policy left nothing to offer.
-    NothingToOffer,
+    NothingToOffer(OfferFlaw),
     /// The server closed the connection.
     Lost,
     /// The connection broke.

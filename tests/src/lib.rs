@@ -2,6 +2,8 @@
 
 pub mod certs;
 pub mod concise;
+pub mod dns;
+pub mod dns_server;
 pub mod loopback;
 pub mod peer;
 pub mod playbook;
@@ -10,3 +12,4 @@ pub mod setting;
 pub mod toy;
 pub mod traces;
 pub mod world;
+pub mod zones;

@@ -1,12 +1,21 @@
 //! What the caller decided, validated.
 
+mod ciphers;
+mod curves;
 mod lookup;
+mod maincf;
 mod offer;
+mod openssl_suites;
+mod protocols;
 
 pub use lookup::{
-    BadDnssecProbe, DnssecProbe, DnssecTrust, HostLookup, InsecureMx, Lookup, Protocols,
+    AddressFamilies, BadDnssecProbe, DnssecProbe, DnssecTrust, HostLookup, InsecureMx, Lookup,
 };
-pub use offer::{Groups, Offer, ServerCertificates, Versions};
+pub use ciphers::{CipherListError, cipher_list};
+pub use curves::GroupLists;
+pub use maincf::{CompatibilityLevel, MacroError, MainCf, Overridden, Problem, SyntaxError};
+pub use offer::{Groups, Offer, OfferFlaw, ServerCertificates, Versions};
+pub use protocols::{InvalidProtocols, Protocols};
 
 use std::time::Duration;
 
@@ -35,8 +44,15 @@ pub struct Config {
     pub level: Level,
     /// SNI for servers without DANE (`-s`).
     pub server_name: Option<ServerNameChoice>,
+    /// Protocol versions to offer (`-p`).
+    pub versions: Versions,
+    /// Cipher suites to offer by IANA number, in order of preference (`-g`); `None` offers all.
+    pub suites: Option<Vec<u16>>,
     /// Key exchange groups to offer, in order of preference.
     pub groups: Groups,
+    /// Why the caller's wishes about these cannot be granted; each connection then ends where TLS
+    /// would begin.
+    pub flaw: Option<OfferFlaw>,
     /// Keep TLS sessions and reconnect to reuse them (`-r`, `-m`).
     pub reuse: Option<Reuse>,
     /// Tell what happens inside TLS: handshake messages and records.
@@ -152,7 +168,10 @@ impl Default for Config {
             lookup: Lookup::default(),
             level: Level::Dane,
             server_name: None,
+            versions: Versions { tls12: true, tls13: true },
+            suites: None,
             groups: Groups::default(),
+            flaw: None,
             reuse: None,
             watch: Watch::default(),
         }

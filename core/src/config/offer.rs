@@ -60,6 +60,23 @@ pub enum ServerCertificates {
     RawPublicKey,
 }
 
+/// Why nothing can be offered, whatever the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OfferFlaw {
+    /// The protocol list, which stands here, names something that nobody knows.
+    Protocols(String),
+    /// No cipher grade has this name.
+    Grade(String),
+    /// The cipher list of this grade is malformed or selects nothing.
+    Ciphers(String),
+    /// No protocol version is left of those that exist here.
+    NoVersion,
+    /// No cipher suite is left of those that exist here, for the versions that are left.
+    NoSuite,
+    /// No key exchange group is left of those that exist here.
+    NoGroup,
+}
+
 impl Default for Offer {
     fn default() -> Self {
         Self {

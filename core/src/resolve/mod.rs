@@ -17,6 +17,7 @@
 mod cache;
 mod conf;
 mod error;
+mod facts;
 mod finder;
 mod host;
 mod lookup;
@@ -28,6 +29,7 @@ mod policy;
 mod query;
 mod resolver;
 mod route;
+mod selftest;
 mod stream;
 mod target;
 mod tlsa;
@@ -40,8 +42,10 @@ pub(crate) use route::{NextTarget, Route};
 
 pub use conf::{NotAResolver, ResolvConf, parse_resolver};
 pub use error::{DnsProblem, LookupError, RecordType};
+pub use facts::{AddressFacts, HostFacts, RouteFacts, TlsaFacts};
 pub use finder::RouteFinder;
 pub use note::LookupNote;
 pub use policy::reached_level;
+pub use selftest::{ResolverTest, ServerReport, TestNames};
 pub use target::{MxSecurity, Target, TlsaRecord, TlsaSet};
 pub use tlsa::Tlsa;
