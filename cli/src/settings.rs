@@ -5,7 +5,6 @@ mod error;
 mod lookup;
 mod offer;
 
-
 use std::ffi::OsStr;
 use std::time::Duration;
 

@@ -11,8 +11,8 @@ use tlsfinger_core::IoError;
 use tlsfinger_core::config::Level;
 use tlsfinger_core::config::OfferFlaw;
 use tlsfinger_core::report::{
-    CacheStep, Event, HandshakeError, Peer, PeerAddress, Reconnect, Step, StepProblem,
-    TlsFacts, TlsNote, Verdict,
+    CacheStep, Event, HandshakeError, Peer, PeerAddress, Reconnect, Step, StepProblem, TlsFacts,
+    TlsNote, Verdict,
 };
 
 use crate::line::{Message, ServerText};
@@ -351,7 +351,10 @@ mod tests {
         let unix = Peer { name: "c.test".into(), address: PeerAddress::Unix("/run/x".into()) };
         let table: Vec<(Event, &[&str])> = vec![
             (
-                Event::LookupFailed(LookupError::Native { host: "h".into(), error: io_error("Name or service not known") }),
+                Event::LookupFailed(LookupError::Native {
+                    host: "h".into(),
+                    error: io_error("Name or service not known"),
+                }),
                 &["Destination address lookup failed: unable to look up host h: \
                    Name or service not known"],
             ),

@@ -8,11 +8,11 @@ mod offer;
 mod openssl_suites;
 mod protocols;
 
+pub use ciphers::{CipherListError, cipher_list};
+pub use curves::GroupLists;
 pub use lookup::{
     AddressFamilies, BadDnssecProbe, DnssecProbe, DnssecTrust, HostLookup, InsecureMx, Lookup,
 };
-pub use ciphers::{CipherListError, cipher_list};
-pub use curves::GroupLists;
 pub use maincf::{CompatibilityLevel, MacroError, MainCf, Overridden, Problem, SyntaxError};
 pub use offer::{Groups, Offer, OfferFlaw, ServerCertificates, Versions};
 pub use protocols::{InvalidProtocols, Protocols};
