@@ -4,11 +4,16 @@
 mod error;
 mod lookup;
 mod offer;
+mod policy;
 
 use std::ffi::OsStr;
+use std::path::Path;
 use std::time::Duration;
 
-use tlsfinger_core::config::{Config, Dialect, Family, Level, Reuse, ServerNameChoice, Watch};
+use tlsfinger_core::cert::Digest;
+use tlsfinger_core::config::{
+    Config, Dialect, Family, Level, Policy, Reuse, ServerNameChoice, Watch,
+};
 use tlsfinger_core::destination::{Destination, HostError, Place, host_to_ascii, tcp_port};
 
 use crate::flags::Refusal;
@@ -16,7 +21,7 @@ use crate::line::{Charset, Message};
 use crate::log::Log;
 use crate::options::{Options, Runtime};
 use crate::parameters::Parameters;
-use crate::system::File;
+use crate::system::{File, FileError};
 use crate::usage::UsageError;
 
 pub(crate) use error::SettingError;
@@ -34,7 +39,7 @@ pub(crate) struct Settings {
 }
 
 /// What is shown of what happens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Show {
     /// The dialogue.
     pub(crate) chat: bool,
@@ -42,6 +47,10 @@ pub(crate) struct Show {
     pub(crate) log: Log,
     /// How much else.
     pub(crate) verbose: u32,
+    /// The certificates in PEM form (`-C`).
+    pub(crate) chain: bool,
+    /// The digest of fingerprints.
+    pub(crate) digest: Digest,
     pub(crate) charset: Charset,
 }
 
@@ -58,6 +67,10 @@ pub(crate) struct System {
     pub(crate) mail_verbose: bool,
     /// Scripts of posttls-finger(1) call: its defaults hold.
     pub(crate) posttls_finger: bool,
+    /// Reads a file.
+    pub(crate) read: fn(&Path) -> Result<File, FileError>,
+    /// Lists the names in a directory; none if it cannot be read.
+    pub(crate) list: fn(&Path) -> Vec<String>,
     /// Postfix's main.cf, if there is one.
     pub(crate) main_cf: Option<File>,
 }
@@ -65,15 +78,10 @@ pub(crate) struct System {
 /// The options that are understood but do nothing yet. They are refused, because a probe that
 /// leaves out what was asked for would mislead.
 fn not_yet(options: &Options) -> Option<char> {
-    let Options { trust_anchors, chain_files, .. } = options;
+    let Options { chain_files, .. } = options;
     let given = [
-        ('A', !trust_anchors.is_empty()),
-        ('C', options.show_chain),
-        ('d', options.digest.is_some()),
-        ('F', options.ca_file.is_some()),
         ('H', !chain_files.is_empty()),
         ('k', options.certificate_file.is_some()),
-        ('P', options.ca_path.is_some()),
         ('x', options.raw_public_keys),
         ('X', options.tlsproxy),
     ];
@@ -113,11 +121,19 @@ pub(crate) fn decide(
     }
     let main_cf = system.main_cf.as_ref();
     let parameters = Parameters::evaluate(main_cf, &options.parameters, &system.host_name, notes)?;
-    if level != Level::None && log.has(Log::VERBOSE) {
-        notes.push(Message::info("initializing the client-side TLS engine"));
+    let anchors = policy::anchors(options, level, log, system, notes)?;
+    let mut engine = policy::Engine::default();
+    if level != Level::None {
+        if log.has(Log::VERBOSE) {
+            notes.push(Message::info("initializing the client-side TLS engine"));
+        }
+        engine = policy::Engine::start(options, &parameters, system, notes);
+    }
+    if engine.is_off && options.wrapper {
+        return Err(SettingError::WrapperWithoutTls.into());
     }
     let wish = offer::Wish::new(options, &parameters, level);
-    if level != Level::None {
+    if level != Level::None && !engine.is_off {
         wish.warn(notes);
     }
     let lookup = lookup::decide(options, hosts, &parameters, system);
@@ -125,9 +141,7 @@ pub(crate) fn decide(
     let [destination, matches @ ..] = options.operands.as_slice() else {
         return Err(Refusal::Usage(UsageError::NoDestination));
     };
-    if !matches.is_empty() {
-        return Err(SettingError::MatchNotYet.into());
-    }
+    let matches = policy::matches(matches, level, log, notes);
     let known_ports = &parameters.known_ports;
     let port_of =
         |name: &str| known_ports.port(name).or_else(|| tcp_port(&(system.services)(), name));
@@ -140,16 +154,26 @@ pub(crate) fn decide(
         connect_timeout,
         command_timeout,
         family,
-        level,
-        server_name: options
-            .server_name
-            .as_deref()
-            .filter(|name| !name.is_empty())
-            .map(server_name),
         lookup,
-        versions: wish.versions,
-        suites: Some(wish.suites),
-        groups: wish.groups,
+        level,
+        no_tls: engine.is_off,
+        policy: Policy {
+            matches: matches.rules,
+            pins: matches.pins,
+            trust: engine.roots,
+            anchors,
+            digest: engine.digest,
+            dane_digests: engine.dane_digests,
+            server_name: options
+                .server_name
+                .as_deref()
+                .filter(|name| !name.is_empty())
+                .map(server_name),
+            raw_public_keys: false,
+            versions: wish.versions,
+            suites: Some(wish.suites),
+            groups: wish.groups,
+        },
         flaw: wish.flaw,
         watch: Watch {
             messages: log.has(Log::SSL_DEBUG),
@@ -158,7 +182,14 @@ pub(crate) fn decide(
         },
         reuse,
     };
-    let show = Show { chat: !options.without_chat, log, verbose, charset: parameters.charset };
+    let show = Show {
+        chat: !options.without_chat,
+        log,
+        verbose,
+        chain: options.show_chain,
+        digest: engine.digest,
+        charset: parameters.charset,
+    };
     let runtime = options.runtime;
     Ok(Settings {
         config,
@@ -276,6 +307,8 @@ mod tests {
             resolv_conf: || b"nameserver 192.0.2.53".to_vec(),
             mail_verbose: false,
             posttls_finger: false,
+            read: |path| File::read(path),
+            list: |_| Vec::new(),
             main_cf: None,
         };
         let mut notes = Vec::new();
@@ -295,13 +328,15 @@ mod tests {
             Place::Inet { host: "example.org".into(), literal: false, service: None, port: 25 };
         let destination = Destination { text: "example.org".into(), place };
         let helo_name = "client.localdomain".to_owned();
-        let suites = settings.config.suites.clone();
+        let policy = Policy { suites: settings.config.policy.suites.clone(), ..Policy::default() };
         let resolvers = ResolvConf::parse(b"nameserver 192.0.2.53");
         let lookup = Lookup { resolvers, dnssec: DnssecTrust::Auto, ..Lookup::default() };
-        let expected = Config { destination, helo_name, lookup, suites, ..Config::default() };
+        let expected = Config { destination, helo_name, lookup, policy, ..Config::default() };
         assert_eq!(settings.config, expected);
         let log = Log::SUMMARY | Log::CERTMATCH | Log::UNTRUSTED;
-        assert_eq!(settings.show, Show { chat: true, log, verbose: 0, charset: Charset::Utf8 });
+        let (digest, charset) = (Digest::Sha256, Charset::Utf8);
+        let show = Show { chat: true, log, verbose: 0, chain: false, digest, charset };
+        assert_eq!(settings.show, show);
         assert_eq!(settings.runtime, Runtime::Blocking);
     }
 
@@ -330,7 +365,7 @@ mod tests {
         assert_eq!(config(&["-r", "3"]).reuse, reuse(3, 5));
         assert_eq!(config(&["-rx", "-m", "-1"]).reuse, reuse(0, 0));
         assert_eq!(config(&["-r", "-1", "-m2"]).reuse, None);
-        let name = |word| config(&["-s", word]).server_name.unwrap();
+        let name = |word| config(&["-s", word]).policy.server_name.unwrap();
         assert_eq!(name("nexthop"), ServerNameChoice::Nexthop);
         assert_eq!(name("hostname"), ServerNameChoice::Hostname);
         assert_eq!(name("Nexthop"), ServerNameChoice::Name("Nexthop".into()));
@@ -382,7 +417,6 @@ mod tests {
                 "When the '-H' option is used, neither the '-k', nor the '-K' options may be used",
             ),
             (&["-X", "-r-1", "a"], "option -X is not available yet"),
-            (&["a", "b"], "match arguments are not available yet"),
             (&["a:nosuch"], "unknown service: nosuch/tcp"),
             (&["[a"], "missing \"]\" in server description: [a"),
         ];
@@ -415,6 +449,8 @@ mod tests {
             resolv_conf: || b"nameserver 192.0.2.53".to_vec(),
             mail_verbose: false,
             posttls_finger: false,
+            read: |path| File::read(path),
+            list: |_| Vec::new(),
             main_cf: None,
         };
         let mut notes = Vec::new();

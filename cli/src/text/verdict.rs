@@ -37,8 +37,7 @@ impl Narrator {
                 }));
             }
         }
-        let shows_peer =
-            log.has(Log::CERTMATCH) || log.has(Log::PEERCERT) || log.has(Log::VERBOSE);
+        let shows_peer = log.has(Log::CERTMATCH) || log.has(Log::PEERCERT) || log.has(Log::VERBOSE);
         let raw_key = verdict.peer.as_ref().filter(|peer| peer.certificate.is_none());
         if let (true, Some(raw)) = (shows_peer, raw_key) {
             let key = colons(&raw.key);
@@ -139,9 +138,9 @@ fn matched(nap: &str, verdict: &Verdict, say: &mut dyn FnMut(Message)) {
         Some(Match::DaneTa(depth, record)) => {
             format!("Matched DANE TA certificate at depth {depth}: {record}")
         }
-        Some(Match::DaneTaKey(depth, record)) => format!(
-            "Matched DANE TA public key verified certificate at depth {depth}: {record}"
-        ),
+        Some(Match::DaneTaKey(depth, record)) => {
+            format!("Matched DANE TA public key verified certificate at depth {depth}: {record}")
+        }
         Some(Match::RawKey(record)) => format!("Matched DANE raw public key: {record}"),
         Some(Match::Fingerprint(digest)) => format!("Matched fingerprint: {}", colons(digest)),
         Some(Match::Anchor(depth)) => format!("Matched trust anchor at depth {depth}"),
