@@ -6,16 +6,17 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::config::{Level, Offer};
+use crate::config::{Level, Offer, ServerCertificates};
 use crate::destination::Destination;
 use crate::machine::IoError;
 pub use crate::resolve::{LookupError, LookupNote};
 use crate::session::{Capabilities, Reply};
 use crate::time::Instant;
-use crate::tls::Suite;
+use crate::tls::{SessionKey, Suite};
 
 /// Something that people want to know as it happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,11 +47,47 @@ pub enum Event {
     /// The TLS handshake failed.
     HandshakeFailed(Arc<Peer>, HandshakeError),
     /// The TLS layer broke after the handshake.
-    TlsBroke(TlsError),
+    TlsBroke(Arc<Peer>, TlsError),
+    /// The server name that goes out in the SNI extension.
+    ServerName(String),
+    /// The server name that was asked for cannot go into the SNI extension (RFC 6066 section 3).
+    ServerNameNotSent(String),
     /// The handshake is done and the server was judged.
     Judged(Arc<Peer>, Arc<TlsFacts>, Arc<Verdict>),
+    /// A TLS session was looked for, found, stored, or dropped.
+    Cache(CacheStep, SessionKey),
+    /// A TLS session is being reused.
+    Reused(Arc<Peer>),
+    /// What follows a session of a probe that reconnects.
+    Reconnect(Reconnect),
     /// The server closed the connection without close_notify (RFC 8446 section 6.1).
     Truncated(Arc<Peer>),
+}
+
+/// What happened to a TLS session in the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheStep {
+    /// One is looked for.
+    Looking,
+    /// One was found and is offered.
+    Reloaded,
+    /// The server gave one; told once for each connection.
+    Saved,
+    /// The handshake failed: what was offered is dropped.
+    Removed,
+}
+
+/// What follows a session of a probe that reconnects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reconnect {
+    /// Nothing: the server gave no session to reuse.
+    Declined,
+    /// Nothing: a session was found in the cache for this connection.
+    Found,
+    /// Nothing: that was the last time allowed.
+    Exhausted,
+    /// A pause of this length, then another session.
+    After(Duration),
 }
 
 /// The other end of a session, as it is named in every message: `name[address]:port`.
@@ -178,6 +215,8 @@ pub struct TlsFacts {
     pub group: Option<Group>,
     /// The scheme of the server's handshake signature; none when a session was resumed.
     pub server_signature: Option<SignatureScheme>,
+    /// Whether the server proved that it owns the key it showed.
+    pub key_proof: KeyProof,
     /// The scheme of our own handshake signature, if a client certificate was sent.
     pub client_signature: Option<SignatureScheme>,
     /// The server asked for a client certificate.
@@ -185,14 +224,26 @@ pub struct TlsFacts {
     /// The certificates as sent, leaf first, or one SubjectPublicKeyInfo (RFC 7250). On a resumed
     /// session they are those of the session's first connection.
     pub chain: Vec<Bytes>,
-    /// `chain` holds a raw public key.
-    pub raw_public_key: bool,
+    /// What `chain` holds.
+    pub certificates: ServerCertificates,
     /// The stapled OCSP response, unverified.
     pub ocsp: Option<Bytes>,
     /// A session was resumed.
     pub resumed: bool,
     /// The server asked for another key share (HelloRetryRequest).
     pub hello_retry: bool,
+}
+
+/// Whether a server proved in the handshake that it owns the key it showed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyProof {
+    /// The session was resumed: the proof is the session's first connection.
+    #[default]
+    Earlier,
+    /// The handshake signature is right.
+    Proved,
+    /// The key is of a kind whose signatures cannot be verified here.
+    Unverifiable,
 }
 
 /// Who sent something.
@@ -217,8 +268,6 @@ pub enum TlsNote {
     Alert(Direction, Alert),
     /// A record or a piece of one, as it crossed the wire.
     Wire(Direction, Bytes),
-    /// The server name that is sent.
-    ServerName(String),
 }
 
 /// What a handshake message is, as far as it can be told from outside.
@@ -295,10 +344,34 @@ pub struct Observation {
     pub problems: Vec<(Step, StepProblem)>,
     /// Why the handshake failed.
     pub handshake_error: Option<HandshakeError>,
+    /// Why TLS broke after the handshake.
+    pub tls_broke: Option<TlsError>,
     /// How the stream ended.
     pub end: StreamEnd,
     /// When each step that was begun ended, well or not.
     pub times: Vec<(Step, Instant)>,
+}
+
+impl Observation {
+    /// Begins an observation of a server that nothing is known of yet.
+    pub fn new(peer: Arc<Peer>, offer: Option<Arc<Offer>>) -> Self {
+        Self {
+            peer,
+            offer,
+            greeting: None,
+            hello: None,
+            starttls: None,
+            text_before_tls: 0,
+            tls: None,
+            hello_again: None,
+            quit: None,
+            problems: Vec::new(),
+            handshake_error: None,
+            tls_broke: None,
+            end: StreamEnd::default(),
+            times: Vec::new(),
+        }
+    }
 }
 
 /// How a stream ended.
@@ -307,7 +380,7 @@ pub enum StreamEnd {
     /// This program closed it first.
     #[default]
     Ours,
-    /// The server closed it: in plain text, or inside TLS after close_notify.
+    /// The server closed it: outside TLS, or inside it after close_notify.
     Clean,
     /// The server closed it inside TLS without close_notify; data may be missing.
     Truncated,

@@ -1,1 +1,202 @@
+//! Fuzz targets as plain functions: a fuzzer calls them, and so do the tests that replay the
+//! committed corpus.
 
+mod names;
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use tlsfinger_core::cert::Certificate;
+use tlsfinger_core::config::{Config, Dialect, Level};
+use tlsfinger_core::destination::{Destination, Place};
+use tlsfinger_core::machine::{LookupId, Stop, TransportId};
+use tlsfinger_core::{Input, Instant, IoError, IoErrorKind, Machine, Output, Probe, WallTime};
+
+pub use names::names;
+
+/// Every target by its name, which is also its corpus folder's.
+pub const TARGETS: &[(&str, fn(&[u8]))] =
+    &[("certificate", certificate), ("names", names), ("probe", probe), ("trace", trace)];
+
+/// Cuts a certificate and decodes every part of it.
+pub fn certificate(data: &[u8]) {
+    let Ok(certificate) = Certificate::parse(Bytes::copy_from_slice(data)) else { return };
+    let key = certificate.public_key();
+    let _ = (key.kind.security_bits(), certificate.validity(), certificate.algorithms_agree());
+    let _ = certificate.signature_algorithm().verify(certificate.spki(), data, data);
+    let _ = (certificate.subject().to_string(), certificate.issuer().to_string());
+}
+
+/// Reads lines of the trace format; what can be read must come out again as it was.
+pub fn trace(data: &[u8]) {
+    for line in String::from_utf8_lossy(data).lines() {
+        if let Ok(input) = line.parse::<Input>() {
+            assert_eq!(input.to_string().parse(), Ok(input));
+        }
+    }
+}
+
+/// Plays the world for a probe, step by step: the first octets choose the configuration, then each
+/// step is an opcode with its arguments. However the world behaves, the contract must hold, and
+/// in the end time alone must bring the machine to its end.
+pub fn probe(data: &[u8]) {
+    let mut steps = Steps(data);
+    let choice = steps.octet();
+    let mut config = Config {
+        wrapper: choice & 1 != 0,
+        dialect: if choice & 2 != 0 { Dialect::Lmtp } else { Dialect::Smtp },
+        level: if choice & 4 != 0 { Level::None } else { Level::May },
+        ..Config::default()
+    };
+    config.watch.messages = choice & 8 != 0;
+    config.watch.handshake_bytes = choice & 16 != 0;
+    if choice & 32 != 0 {
+        let host = "192.0.2.1".to_owned();
+        let place = Place::Inet { host, literal: true, service: None, port: 25 };
+        config.destination = Destination { text: "[192.0.2.1]".to_owned(), place };
+    }
+    let mut world = World::new(Probe::new(config, [choice; 32], WallTime(1_800_000_000)));
+    world.drain(0);
+    while !steps.0.is_empty() {
+        let input = steps.input(&world);
+        let size = match &input {
+            Input::Received(_, bytes) => bytes.len(),
+            _ => 0,
+        };
+        let pause = u64::from(steps.octet());
+        world.now = Instant::from_micros(world.now.as_micros() + (pause * pause * pause));
+        world.machine.handle_input(world.now, input);
+        world.drain(size);
+    }
+    // From here on only time passes.
+    for _ in 0..200 {
+        match world.waits_until {
+            None => return,
+            Some(until) => world.now = until.min(Instant::from_micros(u64::MAX / 2)),
+        }
+        if world.now == Instant::from_micros(u64::MAX / 2) {
+            // Native lookups have no deadline: the system answers or the caller stops.
+            world.machine.handle_input(world.now, Input::Stop(Stop::Now));
+        } else {
+            world.machine.handle_input(world.now, Input::Tick);
+        }
+        world.drain(0);
+        let late = world.waits_until.is_none_or(|until| until > world.now);
+        assert!(late, "after a tick the next wait is in the future");
+    }
+    panic!("time alone must bring the machine to its end");
+}
+
+/// The bytes of a fuzz case, read as steps.
+struct Steps<'a>(&'a [u8]);
+
+impl Steps<'_> {
+    fn octet(&mut self) -> u8 {
+        match self.0 {
+            [first, rest @ ..] => {
+                self.0 = rest;
+                *first
+            }
+            [] => 0,
+        }
+    }
+
+    fn input(&mut self, world: &World) -> Input {
+        let opcode = self.octet();
+        // Mostly something alive; ids from nowhere and from the past as well.
+        let id = match opcode >> 4 {
+            0..=11 => world.open.last().copied().unwrap_or(TransportId(0)),
+            other => TransportId(u64::from(other)),
+        };
+        let error = IoError { kind: IoErrorKind::Reset, code: 104, message: "reset".to_owned() };
+        match opcode & 15 {
+            0 => Input::Tick,
+            1 | 2 => Input::Opened(id),
+            3 => Input::Ended(id),
+            4 => Input::Failed(id, error),
+            5 => Input::HostFound(LookupId(0), Ok(vec![[192, 0, 2, 1].into(); 3])),
+            6 => Input::HostFound(LookupId(0), Err(error)),
+            7 => Input::Stop(if opcode > 127 { Stop::Now } else { Stop::Drain }),
+            _ => {
+                let size = usize::from(self.octet()).min(self.0.len());
+                let (bytes, rest) = self.0.split_at(size);
+                self.0 = rest;
+                Input::Received(id, Bytes::copy_from_slice(bytes))
+            }
+        }
+    }
+}
+
+/// A machine and what is known of it from outside.
+struct World {
+    machine: Probe,
+    now: Instant,
+    open: BTreeSet<TransportId>,
+    closed: BTreeSet<TransportId>,
+    reports: usize,
+    waits_until: Option<Instant>,
+}
+
+impl World {
+    fn new(machine: Probe) -> Self {
+        Self {
+            machine,
+            now: Instant::START,
+            open: BTreeSet::new(),
+            closed: BTreeSet::new(),
+            reports: 0,
+            waits_until: None,
+        }
+    }
+
+    /// Takes all outputs that an input with `size` octets caused, and holds them to the contract.
+    fn drain(&mut self, size: usize) {
+        for _ in 0..size + 512 {
+            match self.machine.poll_output() {
+                Output::Open(id, _) => assert!(self.open.insert(id), "ids are never reused"),
+                Output::Send(id, bytes) => {
+                    assert!(self.open.contains(&id) && !self.closed.contains(&id));
+                    assert!(!bytes.is_empty());
+                }
+                Output::Close(id) => {
+                    assert!(self.open.contains(&id) && self.closed.insert(id), "closed once");
+                }
+                Output::Finished(_) => self.reports += 1,
+                Output::Wait(until, _) => {
+                    self.waits_until = Some(until);
+                    return;
+                }
+                Output::Done => {
+                    assert_eq!(self.reports, 1, "one report for one destination");
+                    self.waits_until = None;
+                    return;
+                }
+                Output::FindHost(..) | Output::Tell(_) | Output::Pass { .. } => {}
+            }
+        }
+        panic!("too many outputs for one input");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TARGETS;
+
+    /// Replays the committed corpus: every file of every target.
+    #[test]
+    fn corpus() {
+        for (name, target) in TARGETS {
+            let folder = format!("{}/corpus/{name}", env!("CARGO_MANIFEST_DIR"));
+            let mut files: Vec<_> = std::fs::read_dir(&folder)
+                .unwrap_or_else(|error| panic!("{folder}: {error}"))
+                .map(|entry| entry.expect("is readable").path())
+                .collect();
+            files.sort();
+            assert!(!files.is_empty(), "{folder} is empty");
+            for file in files {
+                println!("{}", file.display());
+                target(&std::fs::read(&file).expect("is readable"));
+            }
+        }
+    }
+}

@@ -1,5 +1,14 @@
-//! What the suites of tlsfinger are built with.
+//! Test harness of tlsfinger.
 
+pub mod certs;
+pub mod concise;
 pub mod dns;
 pub mod dns_server;
+pub mod loopback;
+pub mod peer;
+pub mod playbook;
+pub mod referee;
+pub mod setting;
+pub mod toy;
+pub mod world;
 pub mod zones;

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::resolve::{RecordType, ResolvConf, check_host};
+use crate::destination::check_host;
+use crate::resolve::{RecordType, ResolvConf};
 
 /// Everything that decides how mail hosts, their addresses and TLSA records are found.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -35,6 +35,10 @@ pub struct Config {
     pub level: Level,
     /// SNI for servers without DANE (`-s`).
     pub server_name: Option<ServerNameChoice>,
+    /// Key exchange groups to offer, in order of preference.
+    pub groups: Groups,
+    /// Keep TLS sessions and reconnect to reuse them (`-r`, `-m`).
+    pub reuse: Option<Reuse>,
     /// Tell what happens inside TLS: handshake messages and records.
     pub watch: Watch,
 }
@@ -106,6 +110,15 @@ pub enum ServerNameChoice {
     Name(String),
 }
 
+/// How TLS sessions are kept and reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reuse {
+    /// The pause before each reconnection; zero keeps sessions but does not reconnect.
+    pub delay: Duration,
+    /// How many reconnections at most.
+    pub limit: u32,
+}
+
 /// What is told of the inside of TLS. Costs copies, so it is off by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Watch {
@@ -139,6 +152,8 @@ impl Default for Config {
             lookup: Lookup::default(),
             level: Level::Dane,
             server_name: None,
+            groups: Groups::default(),
+            reuse: None,
             watch: Watch::default(),
         }
     }

@@ -43,6 +43,13 @@ impl Versions {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Groups(pub Vec<Group>);
 
+impl Default for Groups {
+    /// All of them.
+    fn default() -> Self {
+        Self(Group::ALL.to_vec())
+    }
+}
+
 /// The kind of server certificate asked for (RFC 7250).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ServerCertificates {
@@ -59,7 +66,7 @@ impl Default for Offer {
             server_name: None,
             versions: Versions { tls12: true, tls13: true },
             suites: None,
-            groups: Groups(Group::ALL.to_vec()),
+            groups: Groups::default(),
             sha1: false,
             certificates: ServerCertificates::X509,
         }

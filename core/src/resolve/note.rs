@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{LookupError, NameProblem, RecordType, ServerReport, Target, TlsaRecord};
+use super::{LookupError, RecordType, ServerReport, Target, TlsaRecord};
 use crate::config::{DnssecProbe, InsecureMx};
+use crate::destination::HostError;
 use crate::machine::Remote;
 
 /// Something worth telling about lookups. What concerns one host is told when that host is tried.
@@ -42,7 +43,7 @@ pub enum LookupNote {
         /// What is in its place.
         target: String,
         /// What is wrong with it.
-        problem: NameProblem,
+        problem: HostError,
     },
     /// The aliases of a name never end.
     AliasLoop {

@@ -155,7 +155,7 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resolve::NameProblem;
+    use crate::destination::HostError;
     use crate::resolve::name::from_text;
 
     fn found(data: Vec<Data>) -> Found {
@@ -205,7 +205,7 @@ mod tests {
                     record: RecordType::MX,
                     name: "d.test".to_owned(),
                     target: r"a\ b.test".to_owned(),
-                    problem: NameProblem::Character('\\'),
+                    problem: HostError::Octet(b'\\'),
                 },
                 LookupNote::NumericTarget {
                     record: RecordType::MX,

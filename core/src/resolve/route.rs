@@ -1,5 +1,6 @@
 //! From a destination to its servers: MX or SRV records, their hosts, one target after the other.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -145,7 +146,7 @@ impl Route {
 
     fn start_inet(&mut self, cx: &mut Cx, host: &str, direct: bool, service: Option<&str>) {
         let invalid = || LookupError::InvalidName { name: host.to_owned() };
-        let Some(ascii) = name::to_ascii(host) else {
+        let Ok(ascii) = destination::host_to_ascii(host).map(Cow::into_owned) else {
             self.phase = Phase::Failed(invalid());
             return;
         };

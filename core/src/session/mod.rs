@@ -1,7 +1,24 @@
-//! One connection: from its opening to its last words.
+//! One connection: approach, judgement by whoever drives it, farewell.
+//!
+//! ```text
+//!              ┌────────────── Approach ──────────────┐          ┌───── Farewell ─────┐
+//!  STARTTLS    Connect → Greeting → Hello → StartTls → Handshake → judge → HelloAgain → Quit
+//!  TLS first   Connect → Handshake → judge → Greeting → HelloAgain → Quit
+//! ```
+//!
+//! `order` holds that as a table. `dialogue` makes the steps, `stream` is plain at first and TLS
+//! from the upgrade on, `reply` and `ehlo` read what the server says.
 
+mod approach;
+mod dialogue;
 mod ehlo;
+mod farewell;
+mod order;
 mod reply;
+mod stream;
 
+pub(crate) use approach::{Approach, Approached};
+pub(crate) use dialogue::Plan;
 pub use ehlo::Capabilities;
+pub(crate) use farewell::{Farewell, Over};
 pub use reply::Reply;

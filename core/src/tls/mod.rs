@@ -1,5 +1,18 @@
-//! TLS as bytes in, bytes and facts out.
+//! TLS: bytes in, bytes and facts out.
 
+mod groups;
+mod loan;
+mod provider;
+mod sessions;
 mod suites;
+#[cfg(test)]
+mod tests;
+mod tunnel;
+mod watch;
+mod witness;
 
+pub use provider::Setup;
+pub use sessions::SessionKey;
+pub(crate) use sessions::{SessionCache, Sessions};
 pub use suites::{SUITES, Suite};
+pub(crate) use tunnel::{Flow, Tunnel};

@@ -1,0 +1,357 @@
+//! One destination: find its servers, try them in order, judge the first that answers.
+
+use std::mem;
+use std::sync::Arc;
+
+use crate::config::{Config, Level, Offer, ServerNameChoice};
+use crate::context::Cx;
+use crate::machine::{Input, IoError, Machine, Output, Stop};
+use crate::random::Seed;
+use crate::report::{
+    Event, LookupError, Outcome, Peer, Reconnect, Report, Session, TlsFacts, Verdict,
+};
+use crate::resolve::{NextTarget, Resolver, Route, Target};
+use crate::session::{Approach, Approached, Farewell, Over, Plan};
+use crate::time::{Instant, WallTime};
+use crate::tls::{SessionCache, Setup};
+
+/// The machine that probes one destination.
+#[derive(Debug)]
+pub struct Probe {
+    cx: Cx,
+    resolver: Resolver,
+    visit: Visit,
+}
+
+impl Probe {
+    /// Begins a probe; its first outputs are queued already.
+    ///
+    /// `seed` must come from the system's generator: TLS secrets grow from it. `wall_time` is the
+    /// time at [`Instant::START`]; certificates are judged by it.
+    pub fn new(config: Config, seed: Seed, wall_time: WallTime) -> Self {
+        let mut cx = Cx::new(seed, wall_time);
+        let dane = matches!(config.level, Level::Dane | Level::DaneOnly);
+        let resolver = Resolver::new(&config.lookup, dane);
+        let visit = Visit::start(&mut cx, config);
+        let mut probe = Self { cx, resolver, visit };
+        probe.settle();
+        probe
+    }
+
+    /// Brings answers to those who asked and expires what is due, until nothing changes.
+    fn settle(&mut self) {
+        while !self.visit.is_over() {
+            let answered = self.resolver.serve(&mut self.cx);
+            let due = self.visit.deadline().0 <= self.cx.now();
+            if answered || due {
+                self.visit.handle(&mut self.cx, &Input::Tick);
+            } else if !self.cx.has_questions() {
+                break;
+            }
+        }
+        if self.visit.is_over() {
+            self.cx.close_all();
+        }
+        self.cx.end();
+    }
+}
+
+impl Machine for Probe {
+    fn handle_input(&mut self, now: Instant, input: Input) {
+        self.cx.begin(now);
+        // Probes share the resolver: it looks at inputs first.
+        if self.cx.admit(&input) && !self.resolver.handle(&mut self.cx, &input) {
+            self.visit.handle(&mut self.cx, &input);
+        }
+        self.settle();
+    }
+
+    fn poll_output(&mut self) -> Output {
+        if let Some(output) = self.cx.pop() {
+            return output;
+        }
+        match self.visit.is_over() {
+            false => {
+                let (visit, resolver) = (self.visit.deadline(), self.resolver.deadline());
+                let (until, why) = if resolver.0 < visit.0 { resolver } else { visit };
+                Output::Wait(until, why)
+            }
+            true => match self.cx.lingers_until() {
+                Some(until) => Output::Wait(until, "for the last words of transports"),
+                None => Output::Done,
+            },
+        }
+    }
+}
+
+/// One destination from lookup to report.
+#[derive(Debug)]
+struct Visit {
+    config: Arc<Config>,
+    route: Route,
+    state: State,
+    unreachable: Vec<(Arc<Peer>, IoError)>,
+    sessions: Vec<Session>,
+    /// Lent to each session while it lives.
+    cache: SessionCache,
+    /// How many reconnections are still allowed.
+    reconnects: u32,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Waits for a target to connect to.
+    Routing,
+    Approaching(Approach, Box<Target>),
+    Leaving(Farewell, Box<Target>, Option<Arc<Verdict>>),
+    /// Between two sessions with the same server.
+    Pausing(Instant, Box<Target>),
+    Over,
+}
+
+impl Visit {
+    fn start(cx: &mut Cx, config: Config) -> Self {
+        let mut visit = Self {
+            route: Route::start(cx, &config),
+            state: State::Routing,
+            unreachable: Vec::new(),
+            sessions: Vec::new(),
+            cache: SessionCache::new(config.reuse.is_some()),
+            reconnects: config.reuse.map_or(0, |reuse| reuse.limit),
+            config: Arc::new(config),
+        };
+        visit.handle(cx, &Input::Tick);
+        visit
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
+    fn deadline(&self) -> (Instant, &'static str) {
+        match &self.state {
+            State::Routing => self.route.deadline(),
+            State::Approaching(approach, _) => approach.deadline(),
+            State::Leaving(farewell, ..) => farewell.deadline(),
+            State::Pausing(until, _) => (*until, "before reconnecting"),
+            State::Over => (Instant::NEVER, "for nothing"),
+        }
+    }
+
+    /// Takes an input. When a child ends, what comes next starts here and sees a tick, until
+    /// nothing ends any more.
+    fn handle(&mut self, cx: &mut Cx, input: &Input) {
+        match input {
+            // A probe has one destination from the start.
+            Input::Add(_) => return,
+            Input::Stop(Stop::Now) => return self.stop(cx),
+            // What runs is all there is: a probe drains by going on.
+            Input::Stop(Stop::Drain) => return,
+            Input::Tick
+            | Input::Opened(_)
+            | Input::Received(..)
+            | Input::Ended(_)
+            | Input::Failed(..)
+            | Input::HostFound(..) => {}
+        }
+        self.route.handle(cx, input);
+        let mut input = input;
+        while self.advance(cx, input) {
+            input = &Input::Tick;
+        }
+    }
+
+    /// Lets the present child take an input; `true` if it ended and something else began.
+    fn advance(&mut self, cx: &mut Cx, input: &Input) -> bool {
+        match &mut self.state {
+            State::Routing => match self.route.next_target(cx) {
+                NextTarget::Ready(target) => {
+                    self.connect(cx, target);
+                    true
+                }
+                NextTarget::Wait => false,
+                NextTarget::Exhausted(error) => {
+                    match error {
+                        Some(error) => self.fail_lookup(cx, error),
+                        None => self.finish(cx, Outcome::Unreachable),
+                    }
+                    true
+                }
+            },
+            State::Approaching(approach, _) => match approach.handle(cx, input) {
+                Some(end) => {
+                    self.approached(cx, end);
+                    true
+                }
+                None => false,
+            },
+            State::Leaving(farewell, ..) => match farewell.handle(cx, input) {
+                Some(Over) => {
+                    self.left(cx);
+                    true
+                }
+                None => false,
+            },
+            State::Pausing(until, target) if *until <= cx.now() => {
+                let target = target.clone();
+                self.connect(cx, target);
+                true
+            }
+            State::Pausing(..) | State::Over => false,
+        }
+    }
+
+    fn connect(&mut self, cx: &mut Cx, target: Box<Target>) {
+        let plan = Arc::new(plan(&self.config, &target, !self.sessions.is_empty()));
+        let (peer, endpoint) = (target.peer.clone(), target.endpoint.clone());
+        let approach = Approach::start(cx, peer, endpoint, plan, mem::take(&mut self.cache));
+        self.state = State::Approaching(approach, target);
+    }
+
+    fn approached(&mut self, cx: &mut Cx, end: Approached) {
+        let State::Approaching(approach, target) = mem::replace(&mut self.state, State::Over)
+        else {
+            return;
+        };
+        match end {
+            Approached::Secured(facts) => {
+                let verdict = Arc::new(judge(&target, &facts));
+                cx.tell(Event::Judged(target.peer.clone(), facts, verdict.clone()));
+                let farewell = Farewell::start(cx, approach);
+                self.state = State::Leaving(farewell, target, Some(verdict));
+            }
+            Approached::Plain => {
+                self.state = State::Leaving(Farewell::start(cx, approach), target, None);
+            }
+            Approached::Over => {
+                let (observation, _) = approach.finish();
+                self.sessions.push(Session { observation, verdict: None });
+                self.finish(cx, Outcome::Session);
+            }
+            Approached::Unreachable(error) => {
+                cx.tell(Event::ConnectFailed(target.peer.clone(), error.clone()));
+                self.unreachable.push((target.peer, error));
+                self.cache = approach.finish().1;
+                match self.sessions.is_empty() {
+                    true => self.state = State::Routing,
+                    false => self.finish(cx, Outcome::Session),
+                }
+            }
+        }
+    }
+
+    fn left(&mut self, cx: &mut Cx) {
+        let State::Leaving(farewell, target, verdict) = mem::replace(&mut self.state, State::Over)
+        else {
+            return;
+        };
+        let (observation, cache) = farewell.finish();
+        self.sessions.push(Session { observation, verdict });
+        self.cache = cache;
+        match self.reconnect() {
+            None => self.finish(cx, Outcome::Session),
+            Some(next) => {
+                cx.tell(Event::Reconnect(next));
+                match next {
+                    Reconnect::After(delay) => {
+                        self.reconnects -= 1;
+                        self.state = State::Pausing(cx.now() + delay, target);
+                    }
+                    Reconnect::Declined | Reconnect::Found | Reconnect::Exhausted => {
+                        self.finish(cx, Outcome::Session);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Decides what follows a session that ended well; `None` if reconnecting is not wanted.
+    fn reconnect(&self) -> Option<Reconnect> {
+        let delay = self.config.reuse?.delay;
+        if delay.is_zero() {
+            return None;
+        }
+        Some(if self.cache.was_found() {
+            Reconnect::Found
+        } else if self.cache.is_empty() {
+            Reconnect::Declined
+        } else if self.reconnects == 0 {
+            Reconnect::Exhausted
+        } else {
+            Reconnect::After(delay)
+        })
+    }
+
+    fn fail_lookup(&mut self, cx: &mut Cx, error: LookupError) {
+        cx.tell(Event::LookupFailed(error.clone()));
+        self.finish(cx, Outcome::LookupFailed(error));
+    }
+
+    fn stop(&mut self, cx: &mut Cx) {
+        let (observation, verdict) = match mem::replace(&mut self.state, State::Over) {
+            State::Approaching(mut approach, _) => {
+                approach.abort(cx);
+                (approach.finish().0, None)
+            }
+            State::Leaving(mut farewell, _, verdict) => {
+                farewell.abort(cx);
+                (farewell.finish().0, verdict)
+            }
+            State::Routing | State::Pausing(..) => return self.finish(cx, Outcome::Stopped),
+            State::Over => return,
+        };
+        self.sessions.push(Session { observation, verdict });
+        self.finish(cx, Outcome::Stopped);
+    }
+
+    fn finish(&mut self, cx: &mut Cx, outcome: Outcome) {
+        self.state = State::Over;
+        self.route.stop(cx);
+        let report = Report {
+            destination: self.config.destination.clone(),
+            outcome,
+            unreachable: mem::take(&mut self.unreachable),
+            sessions: mem::take(&mut self.sessions),
+        };
+        cx.put(Output::Finished(Box::new(report)));
+    }
+}
+
+/// Decides what a session with `target` is to do.
+fn plan(config: &Config, target: &Target, again: bool) -> Plan {
+    let offer = Offer {
+        server_name: server_name(config, target),
+        groups: config.groups.clone(),
+        sha1: target.level <= Level::Encrypt,
+        ..Offer::default()
+    };
+    Plan {
+        dialect: config.dialect,
+        wrapper: config.wrapper,
+        again,
+        helo_name: config.helo_name.clone(),
+        connect_timeout: config.connect_timeout,
+        command_timeout: config.command_timeout,
+        tls: (target.level != Level::None).then(|| Setup::new(Arc::new(offer)).map(Arc::new)),
+        demands: format!("{:?} {:?}", target.level, target.tlsa),
+        watch: config.watch,
+    }
+}
+
+/// Decides which name goes into SNI: the TLSA base domain where DANE decides (RFC 7672 section
+/// 8.1), else what was asked for.
+fn server_name(config: &Config, target: &Target) -> Option<String> {
+    if let Some(base) = target.match_names.first() {
+        return Some(base.clone());
+    }
+    match config.server_name.as_ref()? {
+        ServerNameChoice::Hostname => Some(target.host.clone()),
+        ServerNameChoice::Nexthop => Some(target.nexthop.clone()),
+        ServerNameChoice::Name(name) => Some(name.clone()),
+    }
+}
+
+/// Stands in for the judge until it exists: nobody is trusted.
+fn judge(target: &Target, _facts: &TlsFacts) -> Verdict {
+    Verdict { status: crate::report::Status::Untrusted, level: target.level }
+}

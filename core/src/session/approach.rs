@@ -1,0 +1,69 @@
+//! From the connection to the handshake: the part of a session before its judgement.
+
+use std::sync::Arc;
+
+use crate::context::Cx;
+use crate::machine::{Endpoint, Input, IoError};
+use crate::report::{Observation, Peer, TlsFacts};
+use crate::time::Instant;
+use crate::tls::SessionCache;
+
+use super::dialogue::{Dialogue, Plan, Stage};
+
+/// A session up to the point where the server can be judged.
+#[derive(Debug)]
+pub(crate) struct Approach(pub(super) Dialogue);
+
+/// How an [`Approach`] ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Approached {
+    /// TLS is there: the server can be judged, then a farewell follows.
+    Secured(Arc<TlsFacts>),
+    /// The server was met, but there is no TLS; a farewell follows.
+    Plain,
+    /// The session is over before there was TLS.
+    Over,
+    /// No connection came about.
+    Unreachable(IoError),
+}
+
+impl Approach {
+    /// Opens the connection.
+    pub(crate) fn start(
+        cx: &mut Cx,
+        peer: Arc<Peer>,
+        endpoint: Endpoint,
+        plan: Arc<Plan>,
+        cache: SessionCache,
+    ) -> Self {
+        Self(Dialogue::start(cx, peer, endpoint, plan, cache))
+    }
+
+    /// Tells when to give up waiting, and for what.
+    pub(crate) fn deadline(&self) -> (Instant, &'static str) {
+        self.0.deadline()
+    }
+
+    /// Takes an input; speaks once, at its end.
+    pub(crate) fn handle(&mut self, cx: &mut Cx, input: &Input) -> Option<Approached> {
+        let stage = self.0.handle(cx, input)?;
+        Some(match (stage, &self.0.observation().tls) {
+            (Stage::Secured, Some(facts)) => Approached::Secured(facts.clone()),
+            (Stage::Plain, _) => Approached::Plain,
+            (Stage::Secured | Stage::Over, _) => match self.0.connect_error() {
+                Some(error) => Approached::Unreachable(error),
+                None => Approached::Over,
+            },
+        })
+    }
+
+    /// Hangs up at once.
+    pub(crate) fn abort(&mut self, cx: &mut Cx) {
+        self.0.abort(cx);
+    }
+
+    /// Gives back what was found out, and the TLS sessions.
+    pub(crate) fn finish(self) -> (Observation, SessionCache) {
+        self.0.finish()
+    }
+}

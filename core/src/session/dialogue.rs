@@ -1,0 +1,416 @@
+//! The steps of a session: how each is made, waited for and told.
+
+use std::sync::Arc;
+
+use crate::config::{Dialect, Offer, Watch};
+use crate::context::Cx;
+use crate::machine::{Endpoint, Input, IoError};
+use crate::report::{
+    CacheStep, Event, HandshakeError, Observation, Peer, Step, StepProblem, StreamEnd, TlsError,
+};
+use crate::time::Instant;
+use crate::tls::{SessionCache, SessionKey, Sessions, Setup};
+
+use super::ehlo::{Capabilities, EhloReader};
+use super::order::{self, Ending, Mode, Next};
+use super::reply::{Reply, ReplyReader};
+use super::stream::{Arrival, Stream};
+
+/// What a session is to do. Pure data; shared by the passes of a probe.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) dialect: Dialect,
+    pub(crate) wrapper: bool,
+    /// Not the first session with this server.
+    pub(crate) again: bool,
+    pub(crate) helo_name: String,
+    pub(crate) connect_timeout: std::time::Duration,
+    pub(crate) command_timeout: std::time::Duration,
+    /// What to offer; `None` wants no TLS.
+    pub(crate) tls: Option<Result<Arc<Setup>, HandshakeError>>,
+    /// What is demanded of the server besides the Offer; sessions are shared only under the same.
+    pub(crate) demands: String,
+    pub(crate) watch: Watch,
+}
+
+/// A session under way.
+#[derive(Debug)]
+pub(super) struct Dialogue {
+    plan: Arc<Plan>,
+    stream: Stream,
+    reader: ReplyReader,
+    ehlo: EhloReader,
+    step: Step,
+    deadline: Instant,
+    opened: bool,
+    secured: bool,
+    tls_error: Option<TlsError>,
+    cache: SessionCache,
+    session_key: Option<SessionKey>,
+    session_saved: bool,
+    observation: Observation,
+}
+
+/// Where a dialogue has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The handshake is complete, the server waits to be judged.
+    Secured,
+    /// There is no TLS.
+    Plain,
+    /// The session is over and its transport closed.
+    Over,
+}
+
+impl Dialogue {
+    /// Opens the connection.
+    pub(super) fn start(
+        cx: &mut Cx,
+        peer: Arc<Peer>,
+        endpoint: Endpoint,
+        plan: Arc<Plan>,
+        cache: SessionCache,
+    ) -> Self {
+        let offer = match &plan.tls {
+            Some(Ok(setup)) => Some(setup.offer().clone()),
+            Some(Err(_)) | None => None,
+        };
+        Self {
+            stream: Stream::open(cx, endpoint),
+            reader: ReplyReader::default(),
+            ehlo: EhloReader::default(),
+            step: Step::Connect,
+            deadline: cx.now() + plan.connect_timeout,
+            opened: false,
+            secured: false,
+            tls_error: None,
+            cache,
+            session_key: None,
+            session_saved: false,
+            observation: Observation::new(peer, offer),
+            plan,
+        }
+    }
+
+    /// Tells when to give up waiting, and for what.
+    pub(super) fn deadline(&self) -> (Instant, &'static str) {
+        let what = match self.step {
+            Step::Connect => "for the connection",
+            Step::Greeting => "for the greeting",
+            Step::Hello | Step::HelloAgain => "for the reply to the hello",
+            Step::StartTls => "for the reply to STARTTLS",
+            Step::Handshake => "for the TLS handshake",
+            Step::Quit => "for the reply to QUIT",
+        };
+        (self.deadline, what)
+    }
+
+    /// Takes an input and goes on as far as it leads.
+    pub(super) fn handle(&mut self, cx: &mut Cx, input: &Input) -> Option<Stage> {
+        if let Some(arrival) = self.stream.handle(cx, input) {
+            self.take(cx, arrival);
+        }
+        while let Some(ending) = self.ending(cx) {
+            self.observation.times.push((self.step, cx.now()));
+            if let Some(stage) = self.go(cx, order::after(self.step, ending, self.mode())) {
+                return Some(stage);
+            }
+        }
+        None
+    }
+
+    /// Goes on after the server was judged, or after it was found to have no TLS.
+    pub(super) fn begin_farewell(&mut self, cx: &mut Cx) {
+        let next = match self.secured {
+            true => order::after_judgement(self.mode()),
+            false => order::after_parting(),
+        };
+        self.go(cx, next);
+    }
+
+    /// Ends the session at once.
+    pub(super) fn abort(&mut self, cx: &mut Cx) {
+        self.stream.close(cx);
+    }
+
+    pub(super) fn observation(&self) -> &Observation {
+        &self.observation
+    }
+
+    /// Ends the dialogue's life and gives back what it found out, and the TLS sessions.
+    pub(super) fn finish(self) -> (Observation, SessionCache) {
+        let mut cache = self.cache;
+        if let (Some(key), Some(sessions)) = (self.session_key, self.stream.into_sessions()) {
+            cache.put(key, sessions);
+        }
+        (self.observation, cache)
+    }
+
+    fn mode(&self) -> Mode {
+        Mode { wrapper: self.plan.wrapper, again: self.plan.again }
+    }
+
+    fn go(&mut self, cx: &mut Cx, next: Next) -> Option<Stage> {
+        match next {
+            Next::Go(step) => {
+                self.begin(cx, step);
+                None
+            }
+            Next::Judge => Some(Stage::Secured),
+            Next::Part => Some(Stage::Plain),
+            Next::Close => {
+                if let Some((end, _)) = self.stream.end() {
+                    self.observation.end = *end;
+                }
+                if self.observation.end == StreamEnd::Truncated {
+                    cx.tell(Event::Truncated(self.observation.peer.clone()));
+                }
+                self.stream.close(cx);
+                Some(Stage::Over)
+            }
+        }
+    }
+
+    /// Makes a step. Its deadline is for the whole of it, however many reads that takes.
+    fn begin(&mut self, cx: &mut Cx, step: Step) {
+        let plan = self.plan.clone();
+        self.step = step;
+        let limit = match step {
+            Step::Connect | Step::Greeting => plan.connect_timeout,
+            Step::Hello | Step::StartTls | Step::Handshake | Step::HelloAgain | Step::Quit => {
+                plan.command_timeout
+            }
+        };
+        self.deadline = cx.now() + limit;
+        match step {
+            Step::Hello | Step::HelloAgain => {
+                self.ehlo = EhloReader::default();
+                self.command(cx, &format!("{} {}", plan.dialect.hello(), plan.helo_name));
+            }
+            Step::StartTls => self.command(cx, "STARTTLS"),
+            Step::Quit => self.command(cx, "QUIT"),
+            Step::Handshake => self.start_tls(cx),
+            Step::Connect | Step::Greeting => {}
+        }
+    }
+
+    fn command(&mut self, cx: &mut Cx, command: &str) {
+        if self.shows(self.step) {
+            cx.tell(Event::Command(command.to_owned()));
+        }
+        let arrival = self.stream.send(cx, format!("{command}\r\n").as_bytes());
+        self.take(cx, arrival);
+    }
+
+    fn start_tls(&mut self, cx: &mut Cx) {
+        // Whatever came behind the reply to STARTTLS, unfinished lines included, was not said
+        // under TLS and must never be taken for it (RFC 3207 section 4.2, CVE-2011-0411).
+        let octets = self.reader.discard();
+        if octets > 0 {
+            self.observation.text_before_tls = octets;
+            cx.tell(Event::TextBeforeTls { octets });
+        }
+        let Some(Ok(setup)) = &self.plan.tls else { return };
+        let (setup, watch) = (setup.clone(), self.plan.watch);
+        cx.tell(Event::Negotiating(self.observation.peer.clone(), setup.offer().clone()));
+        if let Some(wanted) = &setup.offer().server_name {
+            match setup.server_name() {
+                Some(name) if watch.messages => cx.tell(Event::ServerName(name)),
+                Some(_) => {}
+                None => cx.tell(Event::ServerNameNotSent(wanted.clone())),
+            }
+        }
+        let sessions = self.find_sessions(cx, setup.offer());
+        match self.stream.start_tls(cx, &setup, sessions, watch) {
+            Ok(arrival) => self.take(cx, arrival),
+            Err(error) => self.tls_error = Some(error),
+        }
+    }
+
+    /// Takes out of the cache what this server gave us under the same conditions.
+    fn find_sessions(&mut self, cx: &mut Cx, offer: &Offer) -> Sessions {
+        if !self.cache.is_enabled() {
+            return Sessions::default();
+        }
+        let hello = self.observation.hello.as_ref();
+        let server_name = hello.map(|hello| &hello.server_name[..]).unwrap_or_default();
+        let peer = &self.observation.peer;
+        let key = SessionKey::new(peer, server_name, offer, &self.plan.demands);
+        cx.tell(Event::Cache(CacheStep::Looking, key.clone()));
+        let sessions = self.cache.take(&key);
+        if !sessions.is_empty() {
+            cx.tell(Event::Cache(CacheStep::Reloaded, key.clone()));
+        }
+        self.session_key = Some(key);
+        sessions
+    }
+
+    /// Puts what arrived where the steps look for it.
+    fn take(&mut self, cx: &mut Cx, arrival: Arrival) {
+        self.opened |= arrival.opened;
+        self.reader.push(&arrival.text);
+        if let Some(facts) = arrival.secured {
+            self.secured = true;
+            if facts.resumed {
+                cx.tell(Event::Reused(self.observation.peer.clone()));
+            }
+            self.observation.tls = Some(Arc::new(facts));
+        }
+        for note in arrival.notes {
+            cx.tell(Event::Tls(note));
+        }
+        if arrival.session_stored && !self.session_saved {
+            self.session_saved = true;
+            self.tell_cache(cx, CacheStep::Saved);
+        }
+        if let Some(error) = arrival.error {
+            if self.secured {
+                cx.tell(Event::TlsBroke(self.observation.peer.clone(), error.clone()));
+                self.observation.tls_broke = Some(error.clone());
+            }
+            self.tls_error = Some(error);
+        }
+    }
+
+    fn tell_cache(&self, cx: &mut Cx, step: CacheStep) {
+        if let Some(key) = &self.session_key {
+            cx.tell(Event::Cache(step, key.clone()));
+        }
+    }
+
+    /// Tells whether the present step has ended, and how. Everything that arrived is looked at
+    /// before the deadline is.
+    fn ending(&mut self, cx: &mut Cx) -> Option<Ending> {
+        match self.step {
+            Step::Connect => self.connect_ending(cx),
+            Step::Handshake => self.handshake_ending(cx),
+            Step::Greeting | Step::Hello | Step::StartTls | Step::HelloAgain | Step::Quit => {
+                self.reply_ending(cx)
+            }
+        }
+    }
+
+    fn connect_ending(&mut self, cx: &mut Cx) -> Option<Ending> {
+        if self.opened {
+            if !self.plan.again {
+                cx.tell(Event::Connected(self.observation.peer.clone()));
+            }
+            return Some(Ending::Well);
+        }
+        let problem = self.loss(cx)?;
+        // Told by whoever tries the next address.
+        self.observation.problems.push((Step::Connect, problem));
+        Some(Ending::Badly)
+    }
+
+    fn handshake_ending(&mut self, cx: &mut Cx) -> Option<Ending> {
+        if self.secured {
+            return Some(Ending::Well);
+        }
+        let error = match &self.plan.tls {
+            Some(Err(error)) => error.clone(),
+            None => HandshakeError::NothingToOffer,
+            Some(Ok(_)) => match self.tls_error.take() {
+                Some(error) => HandshakeError::Tls(error),
+                None => match self.loss(cx)? {
+                    StepProblem::Lost(Some(error)) => HandshakeError::Broke(error),
+                    StepProblem::TimedOut => HandshakeError::TimedOut,
+                    StepProblem::Lost(None)
+                    | StepProblem::Refused(_)
+                    | StepProblem::ReplyTooLong => HandshakeError::Lost,
+                },
+            },
+        };
+        cx.tell(Event::HandshakeFailed(self.observation.peer.clone(), error.clone()));
+        self.observation.handshake_error = Some(error);
+        self.tell_cache(cx, CacheStep::Removed);
+        self.session_key = None;
+        Some(Ending::Badly)
+    }
+
+    fn reply_ending(&mut self, cx: &mut Cx) -> Option<Ending> {
+        loop {
+            let line = match self.reader.next() {
+                Ok(Some(line)) => line,
+                Ok(None) => break,
+                Err(_) => return Some(self.fail(cx, StepProblem::ReplyTooLong)),
+            };
+            if self.shows(self.step) {
+                cx.tell(Event::ReplyLine(line.raw));
+            }
+            if matches!(self.step, Step::Hello | Step::HelloAgain) {
+                self.ehlo.push(&line.text);
+            }
+            if let Some(reply) = line.reply {
+                return Some(self.replied(cx, reply));
+            }
+        }
+        let problem = self.loss(cx)?;
+        Some(self.fail(cx, problem))
+    }
+
+    /// Takes the complete reply of the present step.
+    fn replied(&mut self, cx: &mut Cx, reply: Reply) -> Ending {
+        let positive = reply.is_positive();
+        let refusal = reply.clone();
+        let mut tls_offered = false;
+        match self.step {
+            Step::Greeting => self.observation.greeting = Some(reply),
+            Step::StartTls => self.observation.starttls = Some(reply),
+            Step::Hello => {
+                let capabilities = self.capabilities(reply);
+                tls_offered = capabilities.starttls && self.plan.tls.is_some();
+                self.observation.hello = Some(capabilities);
+            }
+            Step::HelloAgain => {
+                let capabilities = self.capabilities(reply);
+                self.observation.hello_again = Some(capabilities);
+            }
+            Step::Quit => {
+                // Whatever the server says: the session is over.
+                self.observation.quit = Some(reply);
+                return Ending::Well;
+            }
+            Step::Connect | Step::Handshake => {}
+        }
+        match (positive, tls_offered) {
+            (true, true) => Ending::TlsOffered,
+            (true, false) => Ending::Well,
+            (false, _) => self.fail(cx, StepProblem::Refused(refusal)),
+        }
+    }
+
+    fn capabilities(&mut self, reply: Reply) -> Capabilities {
+        std::mem::take(&mut self.ehlo).finish(reply)
+    }
+
+    fn fail(&mut self, cx: &mut Cx, problem: StepProblem) -> Ending {
+        self.observation.problems.push((self.step, problem.clone()));
+        cx.tell(Event::StepFailed(self.step, problem));
+        Ending::Badly
+    }
+
+    /// Tells whether there is nothing more to wait for.
+    fn loss(&self, cx: &Cx) -> Option<StepProblem> {
+        match self.stream.end() {
+            Some((_, error)) => Some(StepProblem::Lost(error.clone())),
+            None if self.tls_error.is_some() => Some(StepProblem::Lost(None)),
+            None => (cx.now() >= self.deadline).then_some(StepProblem::TimedOut),
+        }
+    }
+
+    /// Later passes repeat what was shown: only greeting and QUIT are told again.
+    fn shows(&self, step: Step) -> bool {
+        !self.plan.again || matches!(step, Step::Greeting | Step::Quit)
+    }
+
+    /// Tells why the connection did not come about.
+    pub(super) fn connect_error(&self) -> Option<IoError> {
+        self.observation.problems.iter().find_map(|(step, problem)| match (step, problem) {
+            (Step::Connect, StepProblem::Lost(Some(error))) => Some(error.clone()),
+            (Step::Connect, StepProblem::Lost(None)) => Some(IoError::lost()),
+            (Step::Connect, _) => Some(IoError::timed_out()),
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,54 @@
+//! What one connection lends to rustls for the length of one call.
+//!
+//! rustls wants `&'static` randomness and groups, and shared `Arc`s for clock, verifier, key
+//! resolver and session store. All of ours are process-wide and empty; what they work with is
+//! lent to this thread while rustls runs on behalf of one connection. This is the only shared
+//! cell of the core.
+
+use std::cell::RefCell;
+
+use bytes::Bytes;
+
+use crate::random::Random;
+use crate::report::{KeyProof, SignatureScheme, TlsError};
+use crate::time::WallTime;
+
+use super::sessions::Sessions;
+
+thread_local! {
+    static LENT: RefCell<Option<Loan>> = const { RefCell::new(None) };
+}
+
+/// The belongings of one connection that rustls works with.
+#[derive(Debug)]
+pub(super) struct Loan {
+    pub(super) random: Random,
+    pub(super) wall_time: WallTime,
+    pub(super) sessions: Sessions,
+    pub(super) record: Record,
+}
+
+/// What verifier and key resolver saw.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    pub(super) ocsp: Option<Bytes>,
+    pub(super) server_signature: Option<SignatureScheme>,
+    pub(super) key_proof: KeyProof,
+    pub(super) client_certificate_requested: bool,
+    pub(super) client_signature: Option<SignatureScheme>,
+    /// Why the verifier refused, in our own words.
+    pub(super) refusal: Option<TlsError>,
+}
+
+/// Lends `loan` to this thread while `call` runs. The loan is `None` only inside such a call.
+pub(super) fn lend<T>(loan: &mut Option<Loan>, call: impl FnOnce() -> T) -> T {
+    LENT.set(loan.take());
+    let result = call();
+    *loan = LENT.take();
+    result
+}
+
+/// Works with what is lent to this thread at the moment; `None` if nothing is.
+pub(super) fn borrow<T>(work: impl FnOnce(&mut Loan) -> T) -> Option<T> {
+    LENT.with_borrow_mut(|lent| lent.as_mut().map(work))
+}

@@ -1,0 +1,101 @@
+//! Turns an Offer into a rustls configuration.
+
+use std::sync::{Arc, LazyLock};
+
+use rustls::client::{ClientConfig, Resumption};
+use rustls::crypto::{GetRandomFailed, SecureRandom, aws_lc_rs};
+use rustls::time_provider::TimeProvider;
+use rustls::version::{TLS12, TLS13};
+use rustls_pki_types::{ServerName, UnixTime};
+
+use crate::config::Offer;
+use crate::report::HandshakeError;
+
+use super::sessions::LentSessions;
+use super::{groups, loan, witness};
+
+/// What a connection needs to begin: one for each Offer, shared by all its connections.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// What is offered.
+    pub(super) offer: Arc<Offer>,
+    pub(super) config: Arc<ClientConfig>,
+    /// The name in the SNI extension, or a stand-in that is not sent.
+    pub(super) server_name: ServerName<'static>,
+}
+
+impl Setup {
+    /// Prepares connections that make this offer.
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError::NothingToOffer`] if versions, suites and groups leave nothing.
+    pub fn new(offer: Arc<Offer>) -> Result<Self, HandshakeError> {
+        let mut provider = aws_lc_rs::default_provider();
+        provider.secure_random = &LentRandom;
+        provider.kx_groups =
+            offer.groups.0.iter().map(|group| groups::implementation(*group)).collect();
+        if let Some(suites) = &offer.suites {
+            let all = std::mem::take(&mut provider.cipher_suites);
+            let known = |number: &u16| all.iter().find(|suite| u16::from(suite.suite()) == *number);
+            provider.cipher_suites = suites.iter().filter_map(known).copied().collect();
+        }
+        let versions: Vec<_> = [(offer.versions.tls13, &TLS13), (offer.versions.tls12, &TLS12)]
+            .into_iter()
+            .filter_map(|(wanted, version)| wanted.then_some(version))
+            .collect();
+        let server_name = offer.server_name.as_ref().and_then(|name| {
+            let name = ServerName::try_from(name.to_ascii_lowercase()).ok()?;
+            matches!(name, ServerName::DnsName(_)).then_some(name)
+        });
+        let mut config = ClientConfig::builder_with_details(Arc::new(provider), CLOCK.clone())
+            .with_protocol_versions(&versions)
+            .map_err(|_| HandshakeError::NothingToOffer)?
+            .dangerous()
+            .with_custom_certificate_verifier(witness::verifier(offer.certificates, offer.sha1))
+            .with_client_cert_resolver(witness::resolver());
+        config.enable_sni = server_name.is_some();
+        config.resumption = Resumption::store(SESSIONS.clone());
+        let server_name = match server_name {
+            Some(name) => name,
+            // Stands in where no name is sent; an address is never put into SNI.
+            None => std::net::Ipv4Addr::UNSPECIFIED.into(),
+        };
+        Ok(Self { offer, config: Arc::new(config), server_name })
+    }
+
+    /// Tells what is offered.
+    pub fn offer(&self) -> &Arc<Offer> {
+        &self.offer
+    }
+
+    /// Tells the name that the SNI extension carries. It lacks a name of the Offer that the
+    /// extension cannot carry: an address, or no host name at all (RFC 6066 section 3).
+    pub fn server_name(&self) -> Option<String> {
+        self.config.enable_sni.then(|| self.server_name.to_str().into_owned())
+    }
+}
+
+static CLOCK: LazyLock<Arc<dyn TimeProvider>> = LazyLock::new(|| Arc::new(LentClock));
+static SESSIONS: LazyLock<Arc<LentSessions>> = LazyLock::new(|| Arc::new(LentSessions));
+/// The randomness of whichever connection is at work.
+#[derive(Debug)]
+struct LentRandom;
+
+impl SecureRandom for LentRandom {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), GetRandomFailed> {
+        loan::borrow(|loan| loan.random.fill(bytes)).ok_or(GetRandomFailed)
+    }
+}
+
+/// The wall time of whichever connection is at work.
+#[derive(Debug)]
+struct LentClock;
+
+impl TimeProvider for LentClock {
+    fn current_time(&self) -> Option<UnixTime> {
+        loan::borrow(|loan| {
+            UnixTime::since_unix_epoch(std::time::Duration::from_secs(loan.wall_time.0))
+        })
+    }
+}

@@ -1,0 +1,159 @@
+//! The TLS sessions that servers gave us, for reuse.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+
+use rustls::NamedGroup;
+use rustls::client::{ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSessionValue};
+use rustls_pki_types::ServerName;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::config::Offer;
+use crate::limits;
+use crate::report::{Peer, PeerAddress};
+
+use super::loan;
+
+/// The sessions of all servers that a probe has met, by what a session is good for.
+#[derive(Debug, Default)]
+pub(crate) struct SessionCache {
+    enabled: bool,
+    entries: BTreeMap<SessionKey, Sessions>,
+    found: bool,
+}
+
+impl SessionCache {
+    /// Makes a cache; unless it is enabled it keeps nothing.
+    pub(crate) fn new(enabled: bool) -> Self {
+        Self { enabled, ..Self::default() }
+    }
+
+    pub(crate) const fn is_enabled(&self) -> bool {
+        self.enabled
+    }
+
+    /// Takes the sessions under `key` for the life of a connection.
+    pub(crate) fn take(&mut self, key: &SessionKey) -> Sessions {
+        let sessions = self.entries.remove(key).unwrap_or_default();
+        self.found |= !sessions.is_empty();
+        Sessions { enabled: self.enabled, ..sessions }
+    }
+
+    /// Puts the sessions back when the connection is over.
+    pub(crate) fn put(&mut self, key: SessionKey, sessions: Sessions) {
+        if self.enabled && !sessions.is_empty() {
+            self.entries.insert(key, sessions);
+        }
+    }
+
+    /// Tells whether a lookup has ever found a session.
+    pub(crate) const fn was_found(&self) -> bool {
+        self.found
+    }
+
+    /// Tells whether no session is stored.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+
+/// What makes two connections alike enough to share a session: the address, the name that the
+/// server gives itself, and all that the client offers and demands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SessionKey(String);
+
+impl SessionKey {
+    pub(crate) fn new(peer: &Peer, server_name: &[u8], offer: &Offer, demands: &str) -> Self {
+        let place = match &peer.address {
+            PeerAddress::Inet(ip, port) => format!("[{ip}]:{port}"),
+            PeerAddress::Unix(path) => path.display().to_string(),
+        };
+        let mut digest = Sha256::new();
+        for part in [server_name, format!("{offer:?}").as_bytes(), demands.as_bytes()] {
+            digest.update(part.len().to_be_bytes());
+            digest.update(part);
+        }
+        let digest: String = digest.finalize().iter().map(|byte| format!("{byte:02X}")).collect();
+        Self(format!("{place}&{digest}"))
+    }
+}
+
+impl fmt::Display for SessionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The sessions of one server, all made with the same [`Offer`](crate::config::Offer).
+///
+/// A connection owns them while it lives.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions {
+    /// Sessions may be stored and used at all.
+    enabled: bool,
+    tls12: Option<Tls12ClientSessionValue>,
+    /// The newest last.
+    tls13: VecDeque<Tls13ClientSessionValue>,
+    /// How many sessions were stored so far.
+    stored: u64,
+}
+
+impl Sessions {
+    /// Tells how many sessions were stored since the store was made.
+    pub(super) const fn stored(&self) -> u64 {
+        self.stored
+    }
+
+    /// Tells whether a session is there to be reused.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tls12.is_none() && self.tls13.is_empty()
+    }
+}
+
+/// The store that every rustls configuration holds: it works with the sessions on loan.
+#[derive(Debug)]
+pub(super) struct LentSessions;
+
+impl ClientSessionStore for LentSessions {
+    /// Hints are not kept: what a server chose before must not change what it is offered next.
+    fn set_kx_hint(&self, _: ServerName<'static>, _: NamedGroup) {}
+
+    fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
+        None
+    }
+
+    fn set_tls12_session(&self, _: ServerName<'static>, value: Tls12ClientSessionValue) {
+        with(|sessions| {
+            sessions.tls12 = Some(value);
+            sessions.stored += 1;
+        });
+    }
+
+    fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
+        with(|sessions| sessions.tls12.clone()).flatten()
+    }
+
+    fn remove_tls12_session(&self, _: &ServerName<'static>) {
+        with(|sessions| sessions.tls12 = None);
+    }
+
+    fn insert_tls13_ticket(&self, _: ServerName<'static>, value: Tls13ClientSessionValue) {
+        with(|sessions| {
+            if sessions.tls13.len() == limits::TICKETS {
+                sessions.tls13.pop_front();
+            }
+            sessions.tls13.push_back(value);
+            sessions.stored += 1;
+        });
+    }
+
+    /// Gives each ticket once (RFC 8446 appendix C.4), the newest first.
+    fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
+        with(|sessions| sessions.tls13.pop_back()).flatten()
+    }
+}
+
+fn with<T>(work: impl FnOnce(&mut Sessions) -> T) -> Option<T> {
+    loan::borrow(|loan| loan.sessions.enabled.then(|| work(&mut loan.sessions))).flatten()
+}

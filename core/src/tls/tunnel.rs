@@ -1,0 +1,345 @@
+//! The TLS layer of one connection, on rustls's unbuffered API: bytes in, all consequences out.
+//!
+//! This is the only file that names rustls's connection type.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rustls::client::UnbufferedClientConnection;
+use rustls::unbuffered::{
+    ConnectionState, EncodeError, EncryptError, UnbufferedStatus, WriteTraffic,
+};
+use rustls::{Error, HandshakeKind, InvalidMessage, ProtocolVersion};
+
+use crate::config::Watch;
+use crate::limits;
+use crate::random::Random;
+use crate::report::{Alert, Direction, TlsError, TlsFacts, TlsNote, TlsVersion};
+use crate::time::WallTime;
+
+use super::groups;
+use super::loan::{Loan, Record, lend};
+use super::provider::Setup;
+use super::sessions::Sessions;
+use super::suites::Suite;
+use super::watch::Watcher;
+
+/// A TLS client connection.
+pub(crate) struct Tunnel {
+    conn: UnbufferedClientConnection,
+    /// What arrived and was not consumed. rustls keeps offsets into it between calls: it always
+    /// gets this very buffer, shortened only at the front and only as it says.
+    incoming: Vec<u8>,
+    /// Plain text that waits for the handshake.
+    unsent: Vec<u8>,
+    state: State,
+    handshake_octets: usize,
+    loan: Option<Loan>,
+    setup: Arc<Setup>,
+    watcher: Option<Watcher>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Handshaking,
+    Open,
+    /// We have sent close_notify.
+    Closing,
+    /// Something failed: nothing goes in any more.
+    Broken,
+}
+
+/// Everything that follows from one call.
+#[derive(Debug, Default)]
+pub(crate) struct Flow {
+    /// Bytes for the peer.
+    pub(crate) to_peer: Vec<u8>,
+    /// Plain text from the peer.
+    pub(crate) from_peer: Vec<u8>,
+    /// The handshake became complete.
+    pub(crate) complete: bool,
+    /// The peer said close_notify: no more plain text will come.
+    pub(crate) ended: bool,
+    /// The connection failed. `to_peer` ends with the alert that tells the peer so.
+    pub(crate) error: Option<TlsError>,
+    /// The server gave a session to be reused later.
+    pub(crate) session_stored: bool,
+    /// What was seen on the way.
+    pub(crate) notes: Vec<TlsNote>,
+}
+
+impl Tunnel {
+    /// Begins a connection; the flow holds the ClientHello.
+    pub(crate) fn start(
+        setup: &Arc<Setup>,
+        random: Random,
+        wall_time: WallTime,
+        sessions: Sessions,
+        watch: Watch,
+    ) -> Result<(Self, Flow), TlsError> {
+        let mut loan = Some(Loan { random, wall_time, sessions, record: Record::default() });
+        let conn = lend(&mut loan, || {
+            UnbufferedClientConnection::new(setup.config.clone(), setup.server_name.clone())
+        })
+        .map_err(|error| explain(&error, None))?;
+        let mut tunnel = Self {
+            conn,
+            incoming: Vec::new(),
+            unsent: Vec::new(),
+            state: State::Handshaking,
+            handshake_octets: 0,
+            loan,
+            setup: setup.clone(),
+            watcher: Watcher::new(watch),
+        };
+        let flow = tunnel.process(wall_time);
+        Ok((tunnel, flow))
+    }
+
+    /// Takes bytes from the peer.
+    pub(crate) fn receive(&mut self, wall_time: WallTime, bytes: &[u8]) -> Flow {
+        if self.state == State::Broken {
+            return Flow::default();
+        }
+        let mut notes = Vec::new();
+        if let Some(watcher) = &mut self.watcher {
+            watcher.see(Direction::Received, bytes, &mut notes);
+        }
+        if self.state == State::Handshaking {
+            self.handshake_octets += bytes.len();
+        }
+        let too_much = self.incoming.len() + bytes.len() > limits::TLS_INPUT;
+        if too_much || self.handshake_octets > limits::HANDSHAKE {
+            self.state = State::Broken;
+            return Flow { error: Some(TlsError::Limit), notes, ..Flow::default() };
+        }
+        self.incoming.extend_from_slice(bytes);
+        let mut flow = self.process(wall_time);
+        notes.append(&mut flow.notes);
+        Flow { notes, ..flow }
+    }
+
+    /// Encrypts plain text, or keeps it until the handshake allows that.
+    pub(crate) fn send(&mut self, wall_time: WallTime, plain: &[u8]) -> Flow {
+        if matches!(self.state, State::Broken | State::Closing) {
+            return Flow::default();
+        }
+        self.unsent.extend_from_slice(plain);
+        self.process(wall_time)
+    }
+
+    /// Says close_notify (RFC 8446 section 6.1). Before the handshake is complete there is no way
+    /// to say it, and no need.
+    pub(crate) fn close(&mut self, wall_time: WallTime) -> Flow {
+        if self.state != State::Open {
+            return Flow::default();
+        }
+        self.state = State::Closing;
+        self.process(wall_time)
+    }
+
+    /// Tells whether text can pass: not before the handshake is complete, nor after a failure.
+    pub(crate) fn is_open(&self) -> bool {
+        self.state == State::Open
+    }
+
+    /// Tells what is known of the connection; `None` before its handshake is complete.
+    pub(crate) fn facts(&self) -> Option<TlsFacts> {
+        let version = match self.conn.protocol_version()? {
+            ProtocolVersion::TLSv1_2 => TlsVersion::Tls12,
+            ProtocolVersion::TLSv1_3 => TlsVersion::Tls13,
+            _ => return None,
+        };
+        let suite = self.conn.negotiated_cipher_suite()?.suite();
+        let kind = self.conn.handshake_kind()?;
+        let group = self.conn.negotiated_key_exchange_group();
+        let chain = self.conn.peer_certificates().unwrap_or_default().iter();
+        let record = &self.loan.as_ref()?.record;
+        Some(TlsFacts {
+            version,
+            suite: Suite::by_number(suite.into())?,
+            group: group.and_then(|group| groups::by_name(group.name())),
+            server_signature: record.server_signature,
+            key_proof: record.key_proof,
+            client_signature: record.client_signature,
+            client_certificate_requested: record.client_certificate_requested,
+            chain: chain.map(|der| Bytes::copy_from_slice(der)).take(limits::CHAIN).collect(),
+            certificates: self.setup.offer.certificates,
+            ocsp: record.ocsp.clone(),
+            resumed: kind == HandshakeKind::Resumed,
+            hello_retry: kind == HandshakeKind::FullWithHelloRetryRequest,
+        })
+    }
+
+    /// Ends the connection's life here and gives the sessions back.
+    pub(crate) fn into_sessions(self) -> Sessions {
+        self.loan.map(|loan| loan.sessions).unwrap_or_default()
+    }
+
+    fn sessions_stored(&self) -> u64 {
+        self.loan.as_ref().map_or(0, |loan| loan.sessions.stored())
+    }
+
+    #[cfg(test)]
+    pub(super) fn incoming_octets(&self) -> usize {
+        self.incoming.len()
+    }
+
+    /// Turns rustls's crank until it wants something from the peer.
+    fn process(&mut self, wall_time: WallTime) -> Flow {
+        let mut flow = Flow::default();
+        if let Some(loan) = &mut self.loan {
+            loan.wall_time = wall_time;
+        }
+        let stored = self.sessions_stored();
+        while self.turn(&mut flow) {}
+        flow.session_stored = self.sessions_stored() > stored;
+        if flow.error.is_some() {
+            self.state = State::Broken;
+            self.flush_alert(&mut flow);
+        } else if self.state == State::Handshaking && !self.conn.is_handshaking() {
+            self.state = State::Open;
+            flow.complete = true;
+        }
+        if let Some(watcher) = &mut self.watcher {
+            watcher.see(Direction::Sent, &flow.to_peer, &mut flow.notes);
+            if flow.complete {
+                watcher.complete(&mut flow.notes);
+            }
+        }
+        flow
+    }
+
+    /// Takes one step; `false` when rustls has nothing more to do.
+    fn turn(&mut self, flow: &mut Flow) -> bool {
+        let Self { conn, incoming, unsent, state, loan, .. } = self;
+        let UnbufferedStatus { mut discard, state: status } =
+            lend(loan, || conn.process_tls_records(incoming));
+        let go_on = match status {
+            Ok(ConnectionState::EncodeTlsData(mut data)) => {
+                append(&mut flow.to_peer, |room| match data.encode(room) {
+                    Err(EncodeError::InsufficientSize(error)) => {
+                        Written::Needs(error.required_size)
+                    }
+                    Err(EncodeError::AlreadyEncoded) => Written::Octets(0),
+                    Ok(octets) => Written::Octets(octets),
+                })
+            }
+            Ok(ConnectionState::TransmitTlsData(mut data)) => {
+                // Finished and the first command after it leave in one segment.
+                if let Some(mut traffic) = data.may_encrypt_app_data() {
+                    encrypt(&mut traffic, unsent, &mut flow.to_peer);
+                }
+                data.done();
+                true
+            }
+            Ok(ConnectionState::ReadTraffic(mut data)) => {
+                while let Some(Ok(record)) = data.next_record() {
+                    discard += record.discard;
+                    flow.from_peer.extend_from_slice(record.payload);
+                }
+                true
+            }
+            Ok(ConnectionState::WriteTraffic(mut traffic)) => {
+                encrypt(&mut traffic, unsent, &mut flow.to_peer);
+                if *state == State::Closing {
+                    append(&mut flow.to_peer, |room| written(traffic.queue_close_notify(room)));
+                }
+                false
+            }
+            Ok(ConnectionState::PeerClosed) => {
+                flow.ended = true;
+                true
+            }
+            Ok(_) => false,
+            Err(error) => {
+                let refusal = loan.as_mut().and_then(|loan| loan.record.refusal.take());
+                flow.error = Some(explain(&error, refusal));
+                false
+            }
+        };
+        incoming.drain(..discard.min(incoming.len()));
+        go_on
+    }
+
+    /// Brings out the alert that rustls queued together with its error, and not a turn more: that
+    /// would look at the bad bytes again.
+    fn flush_alert(&mut self, flow: &mut Flow) {
+        let error = flow.error.take();
+        while self.conn.wants_write() && self.turn(flow) {}
+        flow.error = error;
+    }
+}
+
+impl fmt::Debug for Tunnel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tunnel").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+/// What a write into a buffer came to.
+enum Written {
+    Octets(usize),
+    Needs(usize),
+}
+
+/// Lets `write` append to `out`, with as much room as it asks for; `false` if it wrote nothing.
+fn append(out: &mut Vec<u8>, mut write: impl FnMut(&mut [u8]) -> Written) -> bool {
+    let end = out.len();
+    loop {
+        match write(out.get_mut(end..).unwrap_or_default()) {
+            Written::Octets(octets) => {
+                out.truncate(end + octets);
+                return octets > 0;
+            }
+            // A second request for as much room would never end.
+            Written::Needs(size) if size <= out.len() - end => {
+                out.truncate(end);
+                return false;
+            }
+            Written::Needs(size) => out.resize(end + size, 0),
+        }
+    }
+}
+
+fn written(result: Result<usize, EncryptError>) -> Written {
+    match result {
+        Ok(octets) => Written::Octets(octets),
+        Err(EncryptError::InsufficientSize(error)) => Written::Needs(error.required_size),
+        Err(EncryptError::EncryptExhausted) => Written::Octets(0),
+    }
+}
+
+fn encrypt<Data>(traffic: &mut WriteTraffic<'_, Data>, unsent: &mut Vec<u8>, out: &mut Vec<u8>) {
+    if !unsent.is_empty() {
+        append(out, |room| written(traffic.encrypt(unsent, room)));
+        unsent.clear();
+    }
+}
+
+/// Says in our words what rustls says, and whose fault it was.
+fn explain(error: &Error, refusal: Option<TlsError>) -> TlsError {
+    if let Some(refusal) = refusal {
+        return refusal;
+    }
+    #[expect(clippy::wildcard_enum_match_arm, reason = "rustls's error is open-ended")]
+    match error {
+        Error::AlertReceived(alert) => TlsError::AlertReceived(Alert(u8::from(*alert))),
+        Error::InvalidMessage(
+            InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
+        ) => TlsError::NotTls,
+        Error::InvalidMessage(_)
+        | Error::PeerMisbehaved(_)
+        | Error::InappropriateMessage { .. }
+        | Error::InappropriateHandshakeMessage { .. }
+        | Error::InvalidCertificate(_)
+        | Error::NoCertificatesPresented
+        | Error::DecryptError
+        | Error::PeerSentOversizedRecord => TlsError::Misbehaved(error.to_string()),
+        Error::PeerIncompatible(_) | Error::UnsupportedNameType => {
+            TlsError::Incompatible(error.to_string())
+        }
+        _ => TlsError::Other(error.to_string()),
+    }
+}

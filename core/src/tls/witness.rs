@@ -1,0 +1,155 @@
+//! The verifier that records what it sees and judges nothing, and the key resolver beside it.
+//!
+//! The one thing that is checked is the handshake signature: the peer must own the key it shows.
+//! It is verified over the raw SubjectPublicKeyInfo, so nothing else in a certificate can get in
+//! the way.
+
+use std::sync::{Arc, LazyLock};
+
+use bytes::Bytes;
+use rustls::client::ResolvesClientCert;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::sign::CertifiedKey;
+use rustls::{CertificateError, DigitallySignedStruct, Error};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+
+use crate::cert::{
+    Certificate, Hash, SignatureError, TLS12_SCHEMES, scheme_hash, verify_handshake,
+};
+use crate::config::ServerCertificates;
+use crate::report::{KeyProof, SignatureScheme, TlsError, TlsVersion};
+
+use super::loan;
+
+/// Finds the process-wide verifier for a kind of certificates. Resumption needs the very same one
+/// for all connections of a server.
+pub(super) fn verifier(kind: ServerCertificates, sha1: bool) -> Arc<dyn ServerCertVerifier> {
+    static WITNESSES: LazyLock<[Arc<Witness>; 4]> = LazyLock::new(|| {
+        [(false, false), (false, true), (true, false), (true, true)]
+            .map(|(raw_keys, sha1)| Arc::new(Witness { raw_keys, sha1 }))
+    });
+    let [x509, x509_sha1, raw, raw_sha1] = &*WITNESSES;
+    match (kind, sha1) {
+        (ServerCertificates::X509, false) => x509.clone(),
+        (ServerCertificates::X509, true) => x509_sha1.clone(),
+        (ServerCertificates::RawPublicKey, false) => raw.clone(),
+        (ServerCertificates::RawPublicKey, true) => raw_sha1.clone(),
+    }
+}
+
+/// Finds the process-wide resolver of client keys.
+pub(super) fn resolver() -> Arc<dyn ResolvesClientCert> {
+    static RESOLVER: LazyLock<Arc<LentIdentity>> = LazyLock::new(|| Arc::new(LentIdentity));
+    RESOLVER.clone()
+}
+
+#[derive(Debug)]
+struct Witness {
+    raw_keys: bool,
+    sha1: bool,
+}
+
+impl Witness {
+    fn verify(
+        &self,
+        version: TlsVersion,
+        message: &[u8],
+        end_entity: &[u8],
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let scheme = u16::from(signed.scheme);
+        let result = if self.raw_keys {
+            verify_handshake(scheme, version, end_entity, message, signed.signature())
+        } else {
+            match Certificate::parse(Bytes::copy_from_slice(end_entity)) {
+                Ok(certificate) => {
+                    let spki = certificate.spki();
+                    verify_handshake(scheme, version, spki, message, signed.signature())
+                }
+                Err(_) => Err(SignatureError::UnsupportedKey),
+            }
+        };
+        let refusal = match result {
+            Ok(()) => None,
+            Err(SignatureError::UnsupportedKey | SignatureError::UnsupportedScheme) => None,
+            Err(SignatureError::BadSignature | SignatureError::WrongKeyType) => {
+                Some(TlsError::BadSignature)
+            }
+        };
+        loan::borrow(|loan| {
+            loan.record.server_signature = Some(SignatureScheme(scheme));
+            loan.record.key_proof = match result {
+                Ok(()) => KeyProof::Proved,
+                Err(_) => KeyProof::Unverifiable,
+            };
+            loan.record.refusal.clone_from(&refusal);
+        });
+        match refusal {
+            None => Ok(HandshakeSignatureValid::assertion()),
+            Some(_) => Err(Error::InvalidCertificate(CertificateError::BadSignature)),
+        }
+    }
+}
+
+impl ServerCertVerifier for Witness {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if !ocsp_response.is_empty() {
+            let ocsp = Bytes::copy_from_slice(ocsp_response);
+            loan::borrow(|loan| loan.record.ocsp = Some(ocsp));
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verify(TlsVersion::Tls12, message, cert, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verify(TlsVersion::Tls13, message, cert, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
+        let wanted = |scheme: &&u16| self.sha1 || scheme_hash(**scheme) != Some(Hash::Sha1);
+        TLS12_SCHEMES.iter().filter(wanted).map(|scheme| (*scheme).into()).collect()
+    }
+
+    fn requires_raw_public_keys(&self) -> bool {
+        self.raw_keys
+    }
+}
+
+/// Notes that a client certificate was asked for.
+#[derive(Debug)]
+struct LentIdentity;
+
+impl ResolvesClientCert for LentIdentity {
+    fn resolve(
+        &self,
+        _root_hint_subjects: &[&[u8]],
+        _schemes: &[rustls::SignatureScheme],
+    ) -> Option<Arc<CertifiedKey>> {
+        loan::borrow(|loan| loan.record.client_certificate_requested = true);
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
