@@ -14,8 +14,11 @@ use tlsfinger_core::{Input, Instant, IoError, IoErrorKind, Machine, Output, Prob
 
 pub use names::names;
 
+/// A target: takes one case, panics if it shows a fault.
+pub type Target = fn(&[u8]);
+
 /// Every target by its name, which is also its corpus folder's.
-pub const TARGETS: &[(&str, fn(&[u8]))] =
+pub const TARGETS: &[(&str, Target)] =
     &[("certificate", certificate), ("names", names), ("probe", probe), ("trace", trace)];
 
 /// Cuts a certificate and decodes every part of it.

@@ -38,8 +38,8 @@ pub fn names(data: &[u8]) {
 
 fn config(data: &mut Reader<'_>) -> Config {
     let choice = data.octet();
-    let mut config = Config::default();
-    config.level = if choice & 1 != 0 { Level::May } else { Level::Dane };
+    let level = if choice & 1 != 0 { Level::May } else { Level::Dane };
+    let mut config = Config { level, ..Config::default() };
     config.lookup.force_tlsa = choice & 2 != 0;
     config.lookup.srv = choice & 4 != 0;
     config.lookup.hosts = HostLookup { dns: true, native: false };

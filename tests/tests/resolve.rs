@@ -332,7 +332,7 @@ fn question_sent_ahead_delays_nobody_who_does_not_need_it() {
     for fault in ["servfail", "silent", "cut"] {
         let zones = format!("{MIXED} \n@fault _25._tcp.host.plain.test TLSA {fault}");
         let mut world = World::new(&zones);
-        ask("[host.plain.test]").run(&mut world);
+        assert_eq!(ask("[host.plain.test]").run(&mut world), at(20), "nothing is left behind");
         let told: Vec<_> = world.told.iter().map(|(when, event)| (*when, text(event))).collect();
         assert_eq!(told[0], (at(20), "no tlsa".to_owned()), "{fault}");
         assert_eq!(told[1], (at(20), "host.plain.test[192.0.2.5]:25 Secure".to_owned()));
@@ -653,6 +653,25 @@ fn thousand_mx_records_are_a_hundred() {
     assert_eq!(told[0], "too many: many.test MX");
     assert_eq!(told.iter().filter(|line| line.contains("[192.0.2.1]")).count(), 100);
     assert!(world.most_open <= 65, "{} sockets", world.most_open);
+}
+
+#[test]
+fn equal_questions_are_asked_once() {
+    let zones = "
+        @secure .
+        d.test             MX 10 one.test
+        d.test             MX 20 two.test
+        one.test           CNAME end.test
+        two.test           CNAME END.test
+        end.test           A 192.0.2.1
+        _25._tcp.end.test  TLSA 3 1 1 aa
+        @fault two.test * late 200
+    ";
+    let mut world = World::new(zones);
+    ask("d.test").run(&mut world);
+    let tlsa = world.asked.iter().filter(|(_, asked)| asked.ends_with("_25._tcp.end.test TLSA"));
+    assert_eq!(tlsa.count(), 1, "the second time it is in the cache");
+    assert_eq!(world.told.last().unwrap().0, at(240));
 }
 
 // How single answers are got, and what is trusted.
