@@ -8,11 +8,13 @@ use crate::limits;
 use crate::machine::{Endpoint, HostName, Input, LookupId, Output, TransportId};
 use crate::random::{Random, Seed};
 use crate::report::Event;
+use crate::resolve::{Answer, Question};
 use crate::time::{Instant, WallTime};
 
 /// What a machine may touch besides its own fields.
 ///
-/// Its verbs are the only way for effects to get out: `open`, `send`, `close`, `find_host`, `tell`.
+/// Its verbs are the only way for effects to get out: `open`, `send`, `close`, `find_host`, `ask`,
+/// `tell`.
 #[derive(Debug)]
 pub(crate) struct Cx {
     now: Instant,
@@ -21,10 +23,22 @@ pub(crate) struct Cx {
     queue: VecDeque<Output>,
     transports: BTreeMap<TransportId, Transport>,
     lookups: BTreeSet<LookupId>,
+    /// Questions for the resolver.
+    questions: VecDeque<(AskId, Question)>,
+    /// Answers that nobody took yet.
+    answers: BTreeMap<AskId, Answer>,
+    /// Questions whose answers nobody wants any more.
+    withdrawn: VecDeque<AskId>,
+    settling: bool,
     next_transport: u64,
     next_lookup: u64,
+    next_ask: u64,
     last_close: Instant,
 }
+
+/// Names one question to the resolver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct AskId(u64);
 
 /// A transport that has not had its last word.
 #[derive(Debug)]
@@ -44,8 +58,13 @@ impl Cx {
             queue: VecDeque::new(),
             transports: BTreeMap::new(),
             lookups: BTreeSet::new(),
+            questions: VecDeque::new(),
+            answers: BTreeMap::new(),
+            withdrawn: VecDeque::new(),
+            settling: false,
             next_transport: 0,
             next_lookup: 0,
+            next_ask: 0,
             last_close: Instant::START,
         }
     }
@@ -62,6 +81,12 @@ impl Cx {
 
     pub(crate) fn random(&mut self) -> &mut Random {
         &mut self.random
+    }
+
+    /// Makes the generator of what happens inside one transport. What is drawn elsewhere never
+    /// shifts it.
+    pub(crate) fn random_of(&self, transport: TransportId) -> Random {
+        self.random.of_connection(transport.0)
     }
 
     /// Opens a transport; it accepts [`send`](Self::send) at once.
@@ -111,9 +136,62 @@ impl Cx {
         id
     }
 
+    /// Asks the DNS. The answer may be there within the same input.
+    pub(crate) fn ask(&mut self, question: Question) -> AskId {
+        let id = AskId(self.next_ask);
+        self.next_ask += 1;
+        self.questions.push_back((id, question));
+        id
+    }
+
+    /// Takes the answer to a question, if it is there.
+    pub(crate) fn answer(&mut self, id: AskId) -> Option<Answer> {
+        self.answers.remove(&id)
+    }
+
+    /// Tells that the answer to a question is not wanted any more.
+    pub(crate) fn withdraw(&mut self, id: AskId) {
+        if self.answers.remove(&id).is_none() {
+            self.withdrawn.push_back(id);
+        }
+    }
+
+    /// Tells whether the resolver will soon have something to tell that belongs before the end of
+    /// a failed lookup.
+    pub(crate) fn is_settling(&self) -> bool {
+        self.settling
+    }
+
     /// Tells people something, now.
     pub(crate) fn tell(&mut self, event: Event) {
         self.queue.push_back(Output::Tell(event));
+    }
+
+    /// For the resolver: hands out the next question.
+    pub(crate) fn next_question(&mut self) -> Option<(AskId, Question)> {
+        self.questions.pop_front()
+    }
+
+    /// For the resolver: hands out the next question that needs no answer any more.
+    pub(crate) fn next_withdrawal(&mut self) -> Option<AskId> {
+        let id = self.withdrawn.pop_front()?;
+        self.questions.retain(|(asked, _)| *asked != id);
+        Some(id)
+    }
+
+    /// For the resolver: gives an answer.
+    pub(crate) fn put_answer(&mut self, id: AskId, answer: Answer) {
+        self.answers.insert(id, answer);
+    }
+
+    /// For the resolver: see [`is_settling`](Self::is_settling).
+    pub(crate) fn set_settling(&mut self, settling: bool) {
+        self.settling = settling;
+    }
+
+    /// For root machines: tells whether the resolver has questions or withdrawals to take.
+    pub(crate) fn has_questions(&self) -> bool {
+        !self.questions.is_empty() || !self.withdrawn.is_empty()
     }
 
     /// For root machines: puts an output other than those of the verbs above in its place.

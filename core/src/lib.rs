@@ -143,7 +143,7 @@ mod time;
 pub mod tls;
 pub mod trace;
 
-pub use machine::{Input, IoError, IoErrorKind, Machine, Output};
+pub use machine::{Input, IoError, IoErrorKind, Machine, Notice, Output};
 pub use probe::Probe;
 pub use random::{Random, Seed};
 pub use time::{Instant, NotAnInstant, WallTime};

@@ -39,6 +39,44 @@ pub const LINGER: Duration = Duration::from_secs(2);
 /// Addresses taken of one native host lookup; as many as records of one DNS answer.
 pub const ADDRESSES: usize = 100;
 
+/// Octets of a DNS answer that is asked for over UDP. What fits into every path's packets without
+/// fragments (the agreement of the DNS flag day 2020).
+pub const DNS_PAYLOAD: u16 = 1232;
+
+/// Records taken of one DNS answer; the reference's own bound.
+pub const RECORDS: usize = 100;
+
+/// Aliases taken of one DNS answer. Resolvers give up after 8 to 20.
+pub const ALIASES: usize = 100;
+
+/// Times that the end of an alias chain is asked for again because the answer ended in an alias.
+pub const ALIAS_QUERIES: usize = 10;
+
+/// DNS questions that are under way at once; later ones queue. A domain with many mail hosts asks
+/// three for each, and each may hold as many sockets as it has attempts.
+pub const QUESTIONS: usize = 64;
+
+/// Answers kept in the cache; a scan of many domains evicts those that expire first.
+pub const CACHE: usize = 4096;
+
+/// How long an answer is kept at most, whatever its TTL says. A run that lasts longer wants to
+/// see changes.
+pub const CACHE_TTL: Duration = Duration::from_secs(3600);
+
+/// How long a failed question is not asked again (RFC 9520 section 3.2: at least a second).
+pub const CACHE_FAILURE: Duration = Duration::from_secs(5);
+
+/// How long an unused TCP connection to a name server stays open (RFC 7766 section 6.2.3: a few
+/// seconds).
+pub const DNS_IDLE: Duration = Duration::from_secs(5);
+
+/// How long a mail host that has its answers waits for others of the same preference. RFC 8305
+/// section 3 gives a late address family the same time.
+pub const STRAGGLERS: Duration = Duration::from_millis(50);
+
+/// Name servers taken of resolv.conf; the C library's own bound (MAXNS).
+pub const NAME_SERVERS: usize = 3;
+
 /// Intermediates between a server's certificate and a root; the reference's fixed depth.
 pub const INTERMEDIATES: usize = 10;
 

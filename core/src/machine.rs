@@ -81,6 +81,15 @@ pub enum Output {
     Done,
 }
 
+/// What a driver passes on to its caller while it runs a machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// From [`Output::Tell`].
+    Event(Event),
+    /// From [`Output::Finished`].
+    Report(Box<Report>),
+}
+
 /// Names one transport. Given by the core in order and never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TransportId(pub u64);
@@ -252,6 +261,12 @@ impl From<&std::io::Error> for IoError {
         if let Some(at) = message.find(" (os error ") {
             message.truncate(at);
         }
-        Self { kind: error.kind().into(), code: error.raw_os_error().unwrap_or(0), message }
+        let code = error.raw_os_error().unwrap_or(0);
+        let kind = match code {
+            // ENFILE and EMFILE, for which the standard library has no kind of its own.
+            23 | 24 => IoErrorKind::Exhausted,
+            _ => error.kind().into(),
+        };
+        Self { kind, code, message }
     }
 }

@@ -1,20 +1,17 @@
 //! One destination: find its servers, try them in order, judge the first that answers.
 
-use std::collections::VecDeque;
 use std::mem;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use crate::config::{Config, Family, Level, Offer, Policy, ServerNameChoice};
+use crate::config::{Config, Level, Offer};
 use crate::context::Cx;
-use crate::destination::Place;
 use crate::judge::{LinkCache, ReferenceNames};
-use crate::limits;
-use crate::machine::{Endpoint, HostName, Input, IoError, LookupId, Machine, Output, Stop};
+use crate::machine::{Input, IoError, Machine, Output, Stop};
 use crate::random::Seed;
 use crate::report::{
-    Event, LookupError, Outcome, Peer, PeerAddress, Reconnect, Report, Session, TlsFacts, Verdict,
+    Event, LookupError, Outcome, Peer, Reconnect, Report, Session, TlsFacts, Verdict,
 };
+use crate::resolve::{NextTarget, Resolver, Route, Target};
 use crate::session::{Approach, Approached, Farewell, Over, Plan};
 use crate::time::{Instant, WallTime};
 use crate::tls::{SessionCache, Setup};
@@ -23,6 +20,7 @@ use crate::tls::{SessionCache, Setup};
 #[derive(Debug)]
 pub struct Probe {
     cx: Cx,
+    resolver: Resolver,
     visit: Visit,
 }
 
@@ -33,14 +31,25 @@ impl Probe {
     /// time at [`Instant::START`]; certificates are judged by it.
     pub fn new(config: Config, seed: Seed, wall_time: WallTime) -> Self {
         let mut cx = Cx::new(seed, wall_time);
+        let dane = matches!(config.level, Level::Dane | Level::DaneOnly);
+        let resolver = Resolver::new(&config.lookup, dane);
         let visit = Visit::start(&mut cx, config);
-        let mut probe = Self { cx, visit };
+        let mut probe = Self { cx, resolver, visit };
         probe.settle();
         probe
     }
 
-    /// Expires what is due and ends the handling of an input.
+    /// Brings answers to those who asked and expires what is due, until nothing changes.
     fn settle(&mut self) {
+        while !self.visit.is_over() {
+            let answered = self.resolver.serve(&mut self.cx);
+            let due = self.visit.deadline().0 <= self.cx.now();
+            if answered || due {
+                self.visit.handle(&mut self.cx, &Input::Tick);
+            } else if !self.cx.has_questions() {
+                break;
+            }
+        }
         if self.visit.is_over() {
             self.cx.close_all();
         }
@@ -51,12 +60,9 @@ impl Probe {
 impl Machine for Probe {
     fn handle_input(&mut self, now: Instant, input: Input) {
         self.cx.begin(now);
-        if self.cx.admit(&input) {
+        // Probes share the resolver: it looks at inputs first.
+        if self.cx.admit(&input) && !self.resolver.handle(&mut self.cx, &input) {
             self.visit.handle(&mut self.cx, &input);
-        }
-        // Whatever is due now expires in the same call, so the next `Wait` lies in the future.
-        while self.visit.deadline().0 <= self.cx.now() && !self.visit.is_over() {
-            self.visit.handle(&mut self.cx, &Input::Tick);
         }
         self.settle();
     }
@@ -67,7 +73,8 @@ impl Machine for Probe {
         }
         match self.visit.is_over() {
             false => {
-                let (until, why) = self.visit.deadline();
+                let (visit, resolver) = (self.visit.deadline(), self.resolver.deadline());
+                let (until, why) = if resolver.0 < visit.0 { resolver } else { visit };
                 Output::Wait(until, why)
             }
             true => match self.cx.lingers_until() {
@@ -82,8 +89,8 @@ impl Machine for Probe {
 #[derive(Debug)]
 struct Visit {
     config: Arc<Config>,
+    route: Route,
     state: State,
-    targets: VecDeque<Target>,
     unreachable: Vec<(Arc<Peer>, IoError)>,
     sessions: Vec<Session>,
     /// Lent to each session while it lives.
@@ -92,56 +99,29 @@ struct Visit {
     reconnects: u32,
 }
 
-/// An address to connect to.
-#[derive(Clone, Debug)]
-struct Target {
-    peer: Arc<Peer>,
-    endpoint: Endpoint,
-    /// The name that the host is known by.
-    hostname: String,
-}
-
 #[derive(Debug)]
 enum State {
-    Looking(LookupId),
-    Approaching(Approach, Target),
-    Leaving(Farewell, Target, Option<Arc<Verdict>>),
+    /// Waits for a target to connect to.
+    Routing,
+    Approaching(Approach, Box<Target>),
+    Leaving(Farewell, Box<Target>, Option<Arc<Verdict>>),
     /// Between two sessions with the same server.
-    Pausing(Instant, Target),
+    Pausing(Instant, Box<Target>),
     Over,
 }
 
 impl Visit {
     fn start(cx: &mut Cx, config: Config) -> Self {
         let mut visit = Self {
-            state: State::Over,
-            targets: VecDeque::new(),
+            route: Route::start(cx, &config),
+            state: State::Routing,
             unreachable: Vec::new(),
             sessions: Vec::new(),
             cache: SessionCache::new(config.reuse.is_some()),
             reconnects: config.reuse.map_or(0, |reuse| reuse.limit),
             config: Arc::new(config),
         };
-        match visit.config.destination.place.clone() {
-            Place::Unix(path) => {
-                let hostname = visit.config.helo_name.clone();
-                let peer =
-                    Peer { name: hostname.clone(), address: PeerAddress::Unix(path.clone()) };
-                let endpoint = Endpoint::Unix(path);
-                visit.targets.push_back(Target { peer: Arc::new(peer), endpoint, hostname });
-                visit.try_next(cx);
-            }
-            Place::Inet { host, port, .. } => {
-                match (host.parse::<IpAddr>(), HostName::new(&host)) {
-                    (Ok(ip), _) => {
-                        visit.add_target(&host, ip, port);
-                        visit.try_next(cx);
-                    }
-                    (Err(_), Some(name)) => visit.state = State::Looking(cx.find_host(name)),
-                    (Err(_), None) => visit.fail_lookup(cx, LookupError::NativeNotFound { host }),
-                }
-            }
-        }
+        visit.handle(cx, &Input::Tick);
         visit
     }
 
@@ -151,7 +131,7 @@ impl Visit {
 
     fn deadline(&self) -> (Instant, &'static str) {
         match &self.state {
-            State::Looking(_) => (Instant::NEVER, "for the system's host lookup"),
+            State::Routing => self.route.deadline(),
             State::Approaching(approach, _) => approach.deadline(),
             State::Leaving(farewell, ..) => farewell.deadline(),
             State::Pausing(until, _) => (*until, "before reconnecting"),
@@ -175,6 +155,7 @@ impl Visit {
             | Input::Failed(..)
             | Input::HostFound(..) => {}
         }
+        self.route.handle(cx, input);
         let mut input = input;
         while self.advance(cx, input) {
             input = &Input::Tick;
@@ -184,12 +165,19 @@ impl Visit {
     /// Lets the present child take an input; `true` if it ended and something else began.
     fn advance(&mut self, cx: &mut Cx, input: &Input) -> bool {
         match &mut self.state {
-            State::Looking(lookup) => match input {
-                Input::HostFound(id, found) if id == lookup => {
-                    self.host_found(cx, found);
+            State::Routing => match self.route.next_target(cx) {
+                NextTarget::Ready(target) => {
+                    self.connect(cx, target);
                     true
                 }
-                _ => false,
+                NextTarget::Wait => false,
+                NextTarget::Exhausted(error) => {
+                    match error {
+                        Some(error) => self.fail_lookup(cx, error),
+                        None => self.finish(cx, Outcome::Unreachable),
+                    }
+                    true
+                }
             },
             State::Approaching(approach, _) => match approach.handle(cx, input) {
                 Some(end) => {
@@ -214,48 +202,7 @@ impl Visit {
         }
     }
 
-    fn host_found(&mut self, cx: &mut Cx, found: &Result<Vec<IpAddr>, IoError>) {
-        let Place::Inet { host, port, .. } = self.config.destination.place.clone() else { return };
-        match found {
-            Err(error) => {
-                self.fail_lookup(cx, LookupError::Native { host, error: error.clone() });
-            }
-            Ok(addresses) if addresses.is_empty() => {
-                self.fail_lookup(cx, LookupError::NativeNotFound { host });
-            }
-            Ok(addresses) => {
-                let mut addresses: Vec<_> = addresses.iter().take(limits::ADDRESSES).collect();
-                cx.random().shuffle(&mut addresses);
-                match self.config.family {
-                    Family::Any => {}
-                    Family::V4 => addresses.sort_by_key(|ip| ip.is_ipv6()),
-                    Family::V6 => addresses.sort_by_key(|ip| ip.is_ipv4()),
-                }
-                for ip in addresses {
-                    self.add_target(&host, *ip, port);
-                }
-                self.try_next(cx);
-            }
-        }
-    }
-
-    fn add_target(&mut self, host: &str, ip: IpAddr, port: u16) {
-        self.targets.push_back(Target {
-            peer: Arc::new(Peer { name: host.to_owned(), address: PeerAddress::Inet(ip, port) }),
-            endpoint: Endpoint::Tcp(SocketAddr::new(ip, port).into()),
-            hostname: host.to_owned(),
-        });
-    }
-
-    /// Connects to the next target, or ends without one.
-    fn try_next(&mut self, cx: &mut Cx) {
-        match self.targets.pop_front() {
-            Some(target) => self.connect(cx, target),
-            None => self.finish(cx, Outcome::Unreachable),
-        }
-    }
-
-    fn connect(&mut self, cx: &mut Cx, target: Target) {
+    fn connect(&mut self, cx: &mut Cx, target: Box<Target>) {
         let plan = Arc::new(plan(&self.config, &target, !self.sessions.is_empty()));
         let (peer, endpoint) = (target.peer.clone(), target.endpoint.clone());
         let approach = Approach::start(cx, peer, endpoint, plan, mem::take(&mut self.cache));
@@ -287,7 +234,7 @@ impl Visit {
                 self.unreachable.push((target.peer, error));
                 self.cache = approach.finish().1;
                 match self.sessions.is_empty() {
-                    true => self.try_next(cx),
+                    true => self.state = State::Routing,
                     false => self.finish(cx, Outcome::Session),
                 }
             }
@@ -351,7 +298,7 @@ impl Visit {
                 farewell.abort(cx);
                 (farewell.finish().0, verdict)
             }
-            State::Looking(_) | State::Pausing(..) => return self.finish(cx, Outcome::Stopped),
+            State::Routing | State::Pausing(..) => return self.finish(cx, Outcome::Stopped),
             State::Over => return,
         };
         self.sessions.push(Session { observation, verdict });
@@ -360,6 +307,7 @@ impl Visit {
 
     fn finish(&mut self, cx: &mut Cx, outcome: Outcome) {
         self.state = State::Over;
+        self.route.stop(cx);
         let report = Report {
             destination: self.config.destination.clone(),
             outcome,
@@ -372,16 +320,7 @@ impl Visit {
 
 /// Decides what a session with `target` is to do.
 fn plan(config: &Config, target: &Target, again: bool) -> Plan {
-    let server_name = match &config.server_name {
-        None => None,
-        Some(ServerNameChoice::Hostname) => Some(target.hostname.clone()),
-        Some(ServerNameChoice::Nexthop) => Some(match &config.destination.place {
-            Place::Inet { host, .. } => host.clone(),
-            Place::Unix(_) => target.hostname.clone(),
-        }),
-        Some(ServerNameChoice::Name(name)) => Some(name.clone()),
-    };
-    let offer = Offer { server_name, sha1: config.level <= Level::Encrypt, ..Offer::default() };
+    let offer = Offer::of(config, target.level, &ReferenceNames::from(target));
     Plan {
         dialect: config.dialect,
         wrapper: config.wrapper,
@@ -389,15 +328,19 @@ fn plan(config: &Config, target: &Target, again: bool) -> Plan {
         helo_name: config.helo_name.clone(),
         connect_timeout: config.connect_timeout,
         command_timeout: config.command_timeout,
-        tls: (config.level != Level::None).then(|| Setup::new(Arc::new(offer)).map(Arc::new)),
-        demands: format!("{:?}", config.level),
+        tls: (target.level != Level::None).then(|| match &config.flaw {
+            Some(flaw) => Err(flaw.clone()),
+            None => Setup::new(Arc::new(offer)).map(Arc::new),
+        }),
+        demands: format!("{:?} {:?}", target.level, target.tlsa),
         watch: config.watch,
     }
 }
 
-/// Judges by the level alone until the configuration has a policy: nothing is trusted.
+/// Judges the server that `target` led to.
 fn judge(config: &Config, target: &Target, facts: &TlsFacts, time: WallTime) -> Verdict {
-    let names = ReferenceNames { hostname: target.hostname.clone(), ..ReferenceNames::default() };
+    let tlsa: Vec<_> = target.tlsa.iter().flat_map(|set| set.usable().cloned()).collect();
+    let names = ReferenceNames::from(target);
     let links = &mut LinkCache::default();
-    crate::judge::judge(facts, &Policy::default(), config.level, &[], &names, time, links)
+    crate::judge::judge(facts, &config.policy, target.level, &tlsa, &names, time, links)
 }

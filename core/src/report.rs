@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-pub use crate::judge::{Status, Verdict};
-
-use crate::config::{Offer, ServerCertificates};
+use crate::config::{Offer, OfferFlaw, ServerCertificates};
 use crate::destination::Destination;
+pub use crate::judge::{Status, Verdict};
 use crate::machine::IoError;
+pub use crate::resolve::{LookupError, LookupNote};
 use crate::session::{Capabilities, Reply};
 use crate::time::Instant;
 use crate::tls::{SessionKey, Suite};
@@ -22,6 +22,8 @@ use crate::tls::{SessionKey, Suite};
 /// Something that people want to know as it happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
+    /// Something happened on the way to the mail hosts.
+    Lookup(LookupNote),
     /// No address was found for the destination.
     LookupFailed(LookupError),
     /// A server could not be reached.
@@ -114,23 +116,6 @@ impl fmt::Display for Peer {
             PeerAddress::Unix(path) => write!(f, "{}[{}]", self.name, path.display()),
         }
     }
-}
-
-/// Why no address was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LookupError {
-    /// The system's lookup failed.
-    Native {
-        /// The name that was looked up.
-        host: String,
-        /// What the system said.
-        error: IoError,
-    },
-    /// The system's lookup found nothing.
-    NativeNotFound {
-        /// The name that was looked up.
-        host: String,
-    },
 }
 
 /// A step of a session; [`crate::session`] holds the table of their order.
@@ -303,7 +288,7 @@ pub enum TlsMessage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HandshakeError {
     /// The policy left nothing to offer.
-    NothingToOffer,
+    NothingToOffer(OfferFlaw),
     /// The server closed the connection.
     Lost,
     /// The connection broke.
@@ -396,7 +381,7 @@ pub enum StreamEnd {
     /// This program closed it first.
     #[default]
     Ours,
-    /// The server closed it: in plain text, or inside TLS after close_notify.
+    /// The server closed it: outside TLS, or inside it after close_notify.
     Clean,
     /// The server closed it inside TLS without close_notify; data may be missing.
     Truncated,

@@ -1,1 +1,184 @@
+//! The blocking driver: runs a machine on the calling thread, which waits in poll(2).
+//!
+//! ```no_run
+//! use tlsfinger_blocking::{Inbox, run_with, seed, wall_time};
+//! use tlsfinger_core::{Input, Notice, Probe, config::Config, machine::Stop};
+//!
+//! fn probe(config: Config) -> std::io::Result<()> {
+//!     let inbox = Inbox::new()?;
+//!     let handle = inbox.handle(); // for another thread, such as one that waits for Ctrl-C
+//!     std::thread::spawn(move || handle.give(Input::Stop(Stop::Now)));
+//!     run_with(&mut Probe::new(config, seed()?, wall_time()), inbox, |notice| match notice {
+//!         Notice::Event(event) => println!("{event:?}"),
+//!         Notice::Report(report) => println!("{report:?}"),
+//!     })
+//! }
+//! ```
+//!
+//! The only other threads are those that look a host up, because getaddrinfo(3) cannot be
+//! interrupted; nothing waits for them at the end.
+#![warn(missing_docs)]
 
+mod inbox;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::thread;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use tlsfinger_core::machine::{Endpoint, HostName, LookupId, TransportId};
+use tlsfinger_core::{Input, Instant, IoError, Machine, Notice, Output};
+use tlsfinger_transport::{Clock, Interest, Transport, find_host, is_last_word};
+
+pub use inbox::{Handle, Inbox};
+pub use tlsfinger_transport::{seed, wall_time};
+
+/// Runs a machine to its end and passes on what it tells.
+///
+/// # Errors
+///
+/// Fails if the driver itself cannot get the descriptors or the memory that it needs to wait.
+/// Everything that happens to a transport or a lookup is the machine's business.
+pub fn run<M: Machine>(machine: &mut M, tell: impl FnMut(Notice)) -> io::Result<()> {
+    run_with(machine, Inbox::new()?, tell)
+}
+
+/// Does what [`run`] does, while inputs may be given from outside through the inbox's handles.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_with<M: Machine>(
+    machine: &mut M,
+    inbox: Inbox,
+    mut tell: impl FnMut(Notice),
+) -> io::Result<()> {
+    let mut driver = Driver::new(inbox);
+    loop {
+        match machine.poll_output() {
+            Output::Open(id, endpoint) => driver.open(id, &endpoint),
+            Output::Send(id, bytes) => driver.with(id, |transport| transport.send(bytes)),
+            Output::Close(id) => driver.with(id, Transport::close),
+            Output::Pass { socket, over } => driver.pass(socket, over),
+            Output::FindHost(id, host) => driver.find_host(id, host),
+            Output::Tell(event) => tell(Notice::Event(event)),
+            Output::Finished(report) => tell(Notice::Report(report)),
+            Output::Wait(until, _) => {
+                let input = driver.wait(until)?;
+                machine.handle_input(driver.clock.now(), input);
+            }
+            Output::Done => return Ok(()),
+        }
+    }
+}
+
+struct Driver {
+    clock: Clock,
+    inbox: Inbox,
+    transports: BTreeMap<TransportId, Transport>,
+    /// Those that can advance.
+    ready: VecDeque<TransportId>,
+}
+
+impl Driver {
+    fn new(inbox: Inbox) -> Self {
+        let (transports, ready) = (BTreeMap::new(), VecDeque::new());
+        Self { clock: Clock::start(), inbox, transports, ready }
+    }
+
+    fn open(&mut self, id: TransportId, endpoint: &Endpoint) {
+        match Transport::open(id, endpoint) {
+            Ok(transport) => {
+                self.transports.insert(id, transport);
+                self.watch(id);
+            }
+            Err(error) => self.inbox.give(Input::Failed(id, error)),
+        }
+    }
+
+    fn with(&mut self, id: TransportId, act: impl FnOnce(&mut Transport)) {
+        if let Some(transport) = self.transports.get_mut(&id) {
+            act(transport);
+            self.watch(id);
+        }
+    }
+
+    fn pass(&mut self, socket: TransportId, over: TransportId) {
+        let Some(passed) = self.transports.remove(&socket) else { return };
+        self.inbox.give(passed.pass(self.transports.get_mut(&over)));
+        self.watch(over);
+    }
+
+    fn find_host(&mut self, id: LookupId, host: HostName) {
+        let handle = self.inbox.handle();
+        let look_up = move || handle.give(Input::HostFound(id, find_host(&host)));
+        if let Err(error) = thread::Builder::new().name("lookup".into()).spawn(look_up) {
+            self.inbox.give(Input::HostFound(id, Err(IoError::from(&error))));
+        }
+    }
+
+    /// Sees to it that the transport advances when it can.
+    fn watch(&mut self, id: TransportId) {
+        let interest = self.transports.get(&id).map(Transport::interest);
+        if interest == Some(Interest::Nothing) {
+            self.ready.push_back(id);
+        }
+    }
+
+    fn advance(&mut self, id: TransportId) -> Option<Input> {
+        let input = self.transports.get_mut(&id)?.advance();
+        if input.as_ref().is_some_and(is_last_word) {
+            self.transports.remove(&id);
+        }
+        self.watch(id);
+        input
+    }
+
+    /// Waits until something happens, at most until the deadline.
+    fn wait(&mut self, until: Instant) -> io::Result<Input> {
+        loop {
+            while let Some(id) = self.ready.pop_front() {
+                if let Some(input) = self.advance(id) {
+                    return Ok(input);
+                }
+            }
+            if let Some(input) = self.inbox.take() {
+                return Ok(input);
+            }
+            let Some(rest) = self.clock.time_until(until) else { return Ok(Input::Tick) };
+            // A time beyond what the system can count is no deadline.
+            self.poll(Timespec::try_from(rest).ok().as_ref())?;
+        }
+    }
+
+    /// Waits until transports are ready, an input is given or the time is over.
+    fn poll(&mut self, timeout: Option<&Timespec>) -> io::Result<()> {
+        let mut watched: Vec<_> = self
+            .transports
+            .values()
+            .map(|transport| PollFd::new(transport.socket(), flags(transport.interest())))
+            .collect();
+        watched.push(PollFd::new(&self.inbox, PollFlags::IN));
+        match poll(&mut watched, timeout) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let is_ready = |polled: &PollFd<'_>| !polled.revents().is_empty();
+        if watched.pop().as_ref().is_some_and(is_ready) {
+            self.inbox.silence();
+        }
+        let both = self.transports.keys().zip(&watched);
+        self.ready.extend(both.filter(|(_, polled)| is_ready(polled)).map(|(&id, _)| id));
+        Ok(())
+    }
+}
+
+fn flags(interest: Interest) -> PollFlags {
+    match interest {
+        Interest::Nothing => PollFlags::empty(),
+        Interest::Read => PollFlags::IN,
+        Interest::Write => PollFlags::OUT,
+        Interest::ReadOrWrite => PollFlags::IN | PollFlags::OUT,
+    }
+}

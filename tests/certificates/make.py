@@ -336,7 +336,9 @@ def build():
     case('extension-critical', 'an unknown one is critical', server(middle, extensions=standard + [names(dns(HOST)), extension('1.3.6.1.4.1.99999.1', NULL, TRUE)]), middle)
     case('extension-unknown', 'an unknown one', server(middle, extensions=standard + [names(dns(HOST)), extension('1.3.6.1.4.1.99999.1', NULL)]), middle)
     case('extension-ski-critical', 'the key identifier is critical', server(middle, extensions=[names(dns(HOST)), extension('2.5.29.14', octets(b'x'), TRUE)]), middle)
-    case('extension-proxy', 'a proxy certificate', server(middle, extensions=standard + [names(dns(HOST)), extension('1.3.6.1.5.5.7.1.14', seq(seq(oid('1.3.6.1.5.5.7.21.1'))), TRUE)]), middle)
+    proxy = extension('1.3.6.1.5.5.7.1.14', seq(seq(oid('1.3.6.1.5.5.7.21.1'))), TRUE)
+    case('extension-proxy', 'a proxy certificate', server(middle, extensions=[proxy]), middle)
+    case('extension-proxy-names', 'with names, which it may not have', server(middle, extensions=[proxy, names(dns(HOST))]), middle)
     case('usage-empty', 'key usage without bits', server(middle, extensions=[usage(0), names(dns(HOST))]), middle)
 
     # What certificates are for.
@@ -375,7 +377,7 @@ def build():
     other_key = extension('2.5.29.35', seq(tlv(0x80, b'other')))
     case('authority-key-wrong', 'another key identifier', server(middle, extensions=[names(dns(HOST)), other_key]), middle)
     for label, wanted in [('right', root.subject), ('wrong', middle.subject)]:
-        number = re.search(rb'\x02\x02(..)', middle.der, re.S).group(1)
+        number = re.search(rb'\xa0\x03\x02\x01\x02\x02\x02(..)', middle.der, re.S).group(1)
         by_serial = extension('2.5.29.35', seq(tlv(0xa1, tlv(0xa4, wanted)), tlv(0x82, number)))
         case('authority-issuer-' + label, 'issuer and serial', server(middle, extensions=[names(dns(HOST)), by_serial]), middle)
     by_serial = extension('2.5.29.35', seq(tlv(0xa1, tlv(0xa4, root.subject)), tlv(0x82, b'\1')))

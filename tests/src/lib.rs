@@ -1,1 +1,15 @@
+//! Test harness of tlsfinger.
 
+pub mod certs;
+pub mod concise;
+pub mod dns;
+pub mod dns_server;
+pub mod loopback;
+pub mod peer;
+pub mod playbook;
+pub mod referee;
+pub mod setting;
+pub mod toy;
+pub mod traces;
+pub mod world;
+pub mod zones;

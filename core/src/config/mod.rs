@@ -1,13 +1,26 @@
 //! What the caller decided, validated.
 
+mod ciphers;
+mod curves;
 mod dane_digests;
+mod lookup;
+mod maincf;
 mod offer;
+mod openssl_suites;
 mod policy;
+mod protocols;
 mod trust;
 
+pub use ciphers::{CipherListError, cipher_list};
+pub use curves::GroupLists;
 pub use dane_digests::{DaneDigestProblem, DaneDigests};
-pub use offer::{Groups, Offer, ServerCertificates, Versions};
+pub use lookup::{
+    AddressFamilies, BadDnssecProbe, DnssecProbe, DnssecTrust, HostLookup, InsecureMx, Lookup,
+};
+pub use maincf::{CompatibilityLevel, MacroError, MainCf, Overridden, Problem, SyntaxError};
+pub use offer::{Groups, Offer, OfferFlaw, ServerCertificates, Versions};
 pub use policy::{MalformedPin, MatchRule, Pin, Policy};
+pub use protocols::{InvalidProtocols, Protocols};
 pub use trust::{Anchor, TrustError, TrustStore, read_trust};
 
 use std::time::Duration;
@@ -31,10 +44,23 @@ pub struct Config {
     pub command_timeout: Duration,
     /// Which address family comes first (`-a`).
     pub family: Family,
+    /// How mail hosts are found.
+    pub lookup: Lookup,
     /// How much TLS is wanted and how it is judged (`-l`).
     pub level: Level,
+    /// What a server must show.
+    pub policy: Policy,
     /// SNI for servers without DANE (`-s`).
     pub server_name: Option<ServerNameChoice>,
+    /// Protocol versions to offer (`-p`).
+    pub versions: Versions,
+    /// Cipher suites to offer by IANA number, in order of preference (`-g`); `None` offers all.
+    pub suites: Option<Vec<u16>>,
+    /// Key exchange groups to offer, in order of preference.
+    pub groups: Groups,
+    /// Why the caller's wishes about these cannot be granted; each connection then ends where TLS
+    /// would begin.
+    pub flaw: Option<OfferFlaw>,
     /// Keep TLS sessions and reconnect to reuse them (`-r`, `-m`).
     pub reuse: Option<Reuse>,
     /// Tell what happens inside TLS: handshake messages and records.
@@ -147,8 +173,14 @@ impl Default for Config {
             connect_timeout: Duration::from_secs(30),
             command_timeout: Duration::from_secs(30),
             family: Family::Any,
+            lookup: Lookup::default(),
             level: Level::Dane,
+            policy: Policy::default(),
             server_name: None,
+            versions: Versions { tls12: true, tls13: true },
+            suites: None,
+            groups: Groups::default(),
+            flaw: None,
             reuse: None,
             watch: Watch::default(),
         }

@@ -1,9 +1,8 @@
 //! What is offered to a server before anything is known of it.
 
-use super::{Level, Policy, ServerNameChoice};
+use super::{Config, Level, ServerNameChoice};
 use crate::judge::ReferenceNames;
 use crate::report::{Group, TlsVersion};
-use crate::resolve::tlsa::Tlsa;
 
 /// All that the policy decides before connecting. Kept in the Observation, so that a verdict for
 /// another policy knows whether it would have asked the same question.
@@ -24,42 +23,33 @@ pub struct Offer {
 }
 
 impl Offer {
-    /// Makes the offer of a policy to one server; `None` at level none. `tlsa` and `names` are those
-    /// that its verdict will need.
-    pub fn of(
-        policy: &Policy,
-        level: Level,
-        tlsa: &[Tlsa],
-        names: &ReferenceNames,
-    ) -> Option<Self> {
-        let dane = match level {
-            Level::None => return None,
-            Level::HalfDane | Level::Dane | Level::DaneOnly => !tlsa.is_empty(),
-            Level::May | Level::Encrypt | Level::Fingerprint | Level::Verify | Level::Secure => {
-                false
-            }
-        };
-        // With TLSA records the server name is their base domain (RFC 7672 section 8.1).
-        let server_name = match &policy.server_name {
-            _ if dane => names.dane.first().cloned(),
+    /// Makes the offer to a server to which `level` applies.
+    pub fn of(config: &Config, level: Level, names: &ReferenceNames) -> Self {
+        // Where TLSA records count, the server name is their base domain (RFC 7672 section 8.1).
+        let wanted = match &config.server_name {
             None => None,
-            Some(ServerNameChoice::Hostname) => Some(names.hostname.clone()),
-            Some(ServerNameChoice::Nexthop) => Some(names.nexthop.clone()),
-            Some(ServerNameChoice::Name(name)) => Some(name.clone()),
+            Some(ServerNameChoice::Hostname) => Some(&names.hostname),
+            Some(ServerNameChoice::Nexthop) => Some(&names.nexthop),
+            Some(ServerNameChoice::Name(name)) => Some(name),
         };
-        let raw = policy.raw_public_keys && level <= Level::Fingerprint;
-        Some(Self {
-            server_name,
-            versions: policy.versions,
-            suites: policy.suites.clone(),
-            groups: policy.groups.clone(),
+        Self {
+            server_name: names.dane.first().or(wanted).cloned(),
+            versions: config.versions,
+            suites: config.suites.clone(),
+            groups: config.groups.clone(),
             sha1: level <= Level::Encrypt,
-            certificates: if raw {
+            certificates: if config.policy.raw_public_keys && level <= Level::Fingerprint {
                 ServerCertificates::RawPublicKey
             } else {
                 ServerCertificates::X509
             },
-        })
+        }
+    }
+
+    /// Tells whether this is what would have been offered with another configuration; a verdict for
+    /// that is exact then, although the server was asked for this one.
+    pub fn is_of(&self, config: &Config, level: Level, names: &ReferenceNames) -> bool {
+        *self == Self::of(config, level, names)
     }
 }
 
@@ -86,6 +76,13 @@ impl Versions {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Groups(pub Vec<Group>);
 
+impl Default for Groups {
+    /// All of them.
+    fn default() -> Self {
+        Self(Group::ALL.to_vec())
+    }
+}
+
 /// The kind of server certificate asked for (RFC 7250).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ServerCertificates {
@@ -96,13 +93,30 @@ pub enum ServerCertificates {
     RawPublicKey,
 }
 
+/// Why nothing can be offered, whatever the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OfferFlaw {
+    /// The protocol list, which stands here, names something that nobody knows.
+    Protocols(String),
+    /// No cipher grade has this name.
+    Grade(String),
+    /// The cipher list of this grade is malformed or selects nothing.
+    Ciphers(String),
+    /// No protocol version is left of those that exist here.
+    NoVersion,
+    /// No cipher suite is left of those that exist here, for the versions that are left.
+    NoSuite,
+    /// No key exchange group is left of those that exist here.
+    NoGroup,
+}
+
 impl Default for Offer {
     fn default() -> Self {
         Self {
             server_name: None,
             versions: Versions { tls12: true, tls13: true },
             suites: None,
-            groups: Groups(Group::ALL.to_vec()),
+            groups: Groups::default(),
             sha1: false,
             certificates: ServerCertificates::X509,
         }

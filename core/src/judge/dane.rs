@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::cert::{Certificate, Digest, Examined, Oddity, PublicKey};
-use crate::resolve::tlsa::Tlsa;
+use crate::resolve::Tlsa;
 
 /// Usable records in the order in which they are tried, and the unusable ones.
 #[derive(Debug, Default)]

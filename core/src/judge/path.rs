@@ -12,7 +12,7 @@ use super::links::Signatures;
 use crate::cert::{Examined, Seconds};
 use crate::config::TrustStore;
 use crate::limits;
-use crate::resolve::tlsa::Tlsa;
+use crate::resolve::Tlsa;
 
 /// Where trust comes from.
 #[derive(Clone, Copy, Debug)]

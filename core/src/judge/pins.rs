@@ -1,7 +1,7 @@
 //! Fingerprints and trust anchors, expressed as TLSA records as the reference does.
 
 use crate::config::{Anchor, Pin};
-use crate::resolve::tlsa::Tlsa;
+use crate::resolve::Tlsa;
 
 /// Expresses a fingerprint: of the key, or of the certificate.
 pub fn pin_records(pin: &Pin) -> [Tlsa; 2] {

@@ -8,7 +8,7 @@ use super::error::VerifyError;
 use super::names::NameProblem;
 use crate::cert::{Name, TextProblem};
 use crate::config::Level;
-use crate::resolve::tlsa::Tlsa;
+use crate::resolve::Tlsa;
 
 /// Whether a server satisfies a policy, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +38,26 @@ pub struct Verdict {
     pub steps: Vec<Step>,
     /// Who the server says it is; `None` if it showed no certificate.
     pub peer: Option<PeerIdentity>,
+}
+
+impl Verdict {
+    /// Makes a verdict without particulars.
+    pub const fn new(status: Status, level: Level) -> Self {
+        Self {
+            status,
+            level,
+            satisfied: false,
+            reason: None,
+            peername: None,
+            matched: None,
+            unusable: Vec::new(),
+            all_unusable: false,
+            name_problems: Vec::new(),
+            no_names: false,
+            steps: Vec::new(),
+            peer: None,
+        }
+    }
 }
 
 /// The status words of the reference.

@@ -65,9 +65,9 @@ impl Stream {
                 }
             }),
             Input::Ended(id) if *id == self.transport => {
-                let end = match self.layer {
-                    Layer::Plain => StreamEnd::Clean,
-                    Layer::Tls(_) => StreamEnd::Truncated,
+                let end = match &self.layer {
+                    Layer::Tls(tunnel) if tunnel.is_open() => StreamEnd::Truncated,
+                    Layer::Tls(_) | Layer::Plain => StreamEnd::Clean,
                 };
                 self.end.get_or_insert((end, None));
                 Some(Arrival::default())
@@ -113,7 +113,7 @@ impl Stream {
         sessions: Sessions,
         watch: Watch,
     ) -> Result<Arrival, TlsError> {
-        let random = cx.random().fork();
+        let random = cx.random_of(self.transport);
         let (tunnel, flow) = Tunnel::start(setup, random, cx.wall_time(), sessions, watch)?;
         self.layer = Layer::Tls(Box::new(tunnel));
         Ok(self.follow(cx, flow))

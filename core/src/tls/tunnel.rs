@@ -139,6 +139,11 @@ impl Tunnel {
         self.process(wall_time)
     }
 
+    /// Tells whether text can pass: not before the handshake is complete, nor after a failure.
+    pub(crate) fn is_open(&self) -> bool {
+        self.state == State::Open
+    }
+
     /// Tells what is known of the connection; `None` before its handshake is complete.
     pub(crate) fn facts(&self) -> Option<TlsFacts> {
         let version = match self.conn.protocol_version()? {

@@ -1,0 +1,505 @@
+//! The one table of options; it drives parsing, usage and help.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use tlsfinger_core::config::{DnssecTrust, InsecureMx};
+use tlsfinger_core::resolve::parse_resolver;
+
+use crate::options::{Options, Runtime};
+use crate::settings::SettingError;
+use crate::usage::UsageError;
+
+/// One option.
+#[derive(Debug)]
+pub(crate) struct Flag {
+    pub(crate) name: Name,
+    pub(crate) group: Group,
+    pub(crate) take: Take,
+    /// One line, for the list of options.
+    pub(crate) help: &'static str,
+    /// What else there is to know; may be empty.
+    pub(crate) more: &'static str,
+}
+
+/// The name of an option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Name {
+    /// An option of the reference.
+    Letter(char),
+    /// An option of our own.
+    Long(&'static str),
+}
+
+/// Where an option stands in the help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Group {
+    Connecting,
+    Lookup,
+    Tls,
+    Trust,
+    Output,
+    General,
+}
+
+/// What an option takes, and what it does to the [`Options`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Take {
+    Nothing(fn(&mut Options)),
+    /// The text names the argument in the help.
+    Value(&'static str, fn(&mut Options, &OsStr) -> Result<(), Refusal>),
+    /// Ends the parsing: somebody wants to read this instead of a probe.
+    Show(Page),
+}
+
+/// What can be shown instead of a probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Page {
+    Help,
+    Version,
+}
+
+/// Why an option's argument is refused while the command line is still being read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    Usage(UsageError),
+    Fatal(SettingError),
+}
+
+impl Group {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Connecting, Self::Lookup, Self::Tls, Self::Trust, Self::Output, Self::General];
+
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::Connecting => "Connecting",
+            Self::Lookup => "Looking up",
+            Self::Tls => "TLS",
+            Self::Trust => "Trust",
+            Self::Output => "Output",
+            Self::General => "General",
+        }
+    }
+}
+
+impl Flag {
+    /// Finds an option of the reference.
+    pub(crate) fn by_letter(letter: char) -> Option<&'static Self> {
+        FLAGS.iter().find(|flag| flag.name == Name::Letter(letter))
+    }
+
+    /// Finds an option of our own.
+    pub(crate) fn by_long_name(name: &str) -> Option<&'static Self> {
+        FLAGS.iter().find(|flag| matches!(flag.name, Name::Long(long) if long == name))
+    }
+}
+
+const fn flag(
+    name: Name,
+    group: Group,
+    take: Take,
+    help: &'static str,
+    more: &'static str,
+) -> Flag {
+    Flag { name, group, take, help, more }
+}
+
+use Group::{Connecting, General, Lookup, Output, Tls, Trust};
+use Name::{Letter, Long};
+use Take::{Nothing, Show, Value};
+
+/// All options, in the order of the help.
+#[rustfmt::skip]
+pub(crate) const FLAGS: &[Flag] = &[
+    flag(Letter('a'), Connecting, Value("ipv4|ipv6|any", |o, v| set(&mut o.family, text(v))),
+        "try addresses of this family first (any)",
+        "Among mail hosts of equal preference only; the other family is tried as well."),
+    flag(Letter('S'), Connecting, Nothing(|o| o.lmtp = true),
+        "speak LMTP instead of SMTP",
+        "The port is 24 then; inet: and unix: before a destination are understood; MX records are not looked up."),
+    flag(Letter('t'), Connecting, Value("seconds", |o, v| set(&mut o.connect_timeout, number(v))),
+        "limit for the connection, and for the greeting (30)", ""),
+    flag(Letter('T'), Connecting, Value("seconds", |o, v| set(&mut o.command_timeout, number(v))),
+        "limit for each later reply and for the TLS handshake (30)", ""),
+    flag(Letter('w'), Connecting, Nothing(|o| o.wrapper = true),
+        "begin with TLS, without STARTTLS",
+        "The port is not changed: give it, as in example.org:465."),
+    flag(Letter('m'), Connecting, Value("count", |o, v| set(&mut o.reconnects, number(v))),
+        "with -r, reconnect at most this often (5)", ""),
+    flag(Letter('r'), Connecting, Value("seconds", |o, v| set(&mut o.reconnect_delay, number(v))),
+        "reconnect after this pause, to see TLS sessions resumed",
+        "0 keeps a session cache but does not reconnect."),
+    flag(Letter('X'), Connecting, Nothing(|o| o.tlsproxy = true),
+        "let tlsproxy(8) do the TLS", "For the development of Postfix."),
+
+    flag(Letter('f'), Lookup, Nothing(|o| o.force_tlsa = true),
+        "look up TLSA records even if the host's zone is not signed", ""),
+    flag(Letter('h'), Lookup, Value("dns,native", |o, v| set(&mut o.lookup, text(v))),
+        "how addresses of hosts are found (dns)",
+        "MX records are always found by DNS. Hosts found natively are never secure."),
+    flag(Letter('M'), Lookup, Value("may|encrypt|dane", insecure_mx),
+        "what to do with TLSA records behind an insecure MX record (dane)", ""),
+    flag(Letter('R'), Lookup, Nothing(|o| o.srv = true),
+        "look up SRV records instead of MX records", ""),
+
+    flag(Letter('l'), Tls, Value("level", |o, v| set(&mut o.level, text(v))),
+        "what the server must show (dane)",
+        "none, may, encrypt, fingerprint, dane, dane-only, verify or secure. No level ends the session: it decides what is looked up, offered and told."),
+    flag(Letter('g'), Tls, Value("grade", |o, v| set(&mut o.grade, text(v))),
+        "which ciphers to offer: high, medium or null (medium)", ""),
+    flag(Letter('p'), Tls, Value("protocols", |o, v| set(&mut o.protocols, text(v))),
+        "which protocol versions to offer (>=TLSv1)",
+        "A list of VERSION, !VERSION, >=VERSION and <=VERSION. Only TLSv1.2 and TLSv1.3 can really be offered."),
+    flag(Letter('s'), Tls, Value("name", |o, v| set(&mut o.server_name, text(v))),
+        "send this server name (SNI) where no TLSA record decides",
+        "hostname and nexthop stand for the mail host's name and the destination's domain."),
+    flag(Letter('H'), Tls, Value("files", |o, v| push(&mut o.chain_files, text(v))),
+        "PEM files with client keys, each followed by its certificates", ""),
+    flag(Letter('k'), Tls, Value("file", certificate_file),
+        "PEM file with client certificate, and key unless -K is given", ""),
+    flag(Letter('K'), Tls, Value("file", key_file),
+        "PEM file with client key, and certificate unless -k is given", ""),
+    flag(Letter('x'), Tls, Nothing(|o| o.raw_public_keys = true),
+        "prefer raw public keys (RFC 7250) to certificates", ""),
+
+    flag(Letter('A'), Trust, Value("file", |o, v| push(&mut o.trust_anchors, PathBuf::from(v))),
+        "PEM file with trust anchors for the levels verify and secure",
+        "They take the place of -F and -P."),
+    flag(Letter('d'), Trust, Value("digest", |o, v| set(&mut o.digest, text(v))),
+        "digest of fingerprints (sha256)", ""),
+    flag(Letter('F'), Trust, Value("file", |o, v| set(&mut o.ca_file, PathBuf::from(v))),
+        "PEM file with trusted CA certificates", "Without -F and -P no CA is trusted."),
+    flag(Letter('P'), Trust, Value("directory", |o, v| set(&mut o.ca_path, PathBuf::from(v))),
+        "directory of trusted CA certificates, named by hash", ""),
+
+    flag(Letter('c'), Output, Nothing(|o| o.without_chat = true),
+        "do not show the dialogue", ""),
+    flag(Letter('C'), Output, Nothing(|o| o.show_chain = true),
+        "show the server's certificates in PEM form", ""),
+    flag(Letter('L'), Output, Value("words", |o, v| set(&mut o.log, text(v))),
+        "what to tell of TLS (routine,certmatch)",
+        "A list of none, summary, debug, ssl-expert, ssl-developer (or 0 to 4), routine, untrusted, peercert, certmatch, verbose, cache, dane, ssl-debug, ssl-handshake-packet-dump, ssl-session-packet-dump."),
+    flag(Letter('v'), Output, Nothing(|o| o.verbose += 1),
+        "tell more; may be repeated", ""),
+
+    flag(Letter('o'), General, Value("name=value", parameter),
+        "set a parameter of main.cf", "myhostname=NAME is the name in EHLO."),
+    flag(Long("resolver"), Lookup, Value("address[:port]", resolver),
+        "ask this name server instead of those of resolv.conf", ""),
+    flag(Long("dnssec"), Lookup, Value("trust|auto", dnssec),
+        "whether to take the resolver's word on DNSSEC (auto)",
+        "trust: always. auto: if it is on this host or resolv.conf says trust-ad."),
+    flag(Long("runtime"), General, Value("blocking|smol", runtime),
+        "which driver runs the probe (blocking)", ""),
+    flag(Long("help"), General, Show(Page::Help), "show this text", ""),
+    flag(Long("version"), General, Show(Page::Version), "show the version", ""),
+];
+
+/// Keeps the last value of a repeated option.
+fn set<T>(field: &mut Option<T>, value: T) -> Result<(), Refusal> {
+    *field = Some(value);
+    Ok(())
+}
+
+/// Keeps all values of a repeated option.
+fn push<T>(field: &mut Vec<T>, value: T) -> Result<(), Refusal> {
+    field.push(value);
+    Ok(())
+}
+
+fn text(value: &OsStr) -> String {
+    value.to_string_lossy().into_owned()
+}
+
+/// Reads a number as C's atoi(3) does: blanks, a sign, digits, and nothing else counts.
+fn number(value: &OsStr) -> i32 {
+    let value = value.to_string_lossy();
+    let value = value.trim_start();
+    let (negative, digits) = match value.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, value.strip_prefix('+').unwrap_or(value)),
+    };
+    let magnitude = digits.bytes().take_while(u8::is_ascii_digit).fold(0_i32, |number, digit| {
+        number.saturating_mul(10).saturating_add((digit - b'0').into())
+    });
+    if negative { -magnitude } else { magnitude }
+}
+
+/// `-k`: the key is expected in the same file unless another was named before.
+fn certificate_file(options: &mut Options, value: &OsStr) -> Result<(), Refusal> {
+    options.key_file.get_or_insert_with(|| value.into());
+    set(&mut options.certificate_file, value.into())
+}
+
+/// `-K`: the certificate is expected in the same file unless another was named before.
+fn key_file(options: &mut Options, value: &OsStr) -> Result<(), Refusal> {
+    options.certificate_file.get_or_insert_with(|| value.into());
+    set(&mut options.key_file, value.into())
+}
+
+fn insecure_mx(options: &mut Options, value: &OsStr) -> Result<(), Refusal> {
+    let value = text(value);
+    let policy = match value.to_ascii_lowercase().as_str() {
+        "may" => InsecureMx::May,
+        "encrypt" => InsecureMx::Encrypt,
+        "dane" => InsecureMx::Dane,
+        _ => return Err(Refusal::Fatal(SettingError::BadValue('M', value))),
+    };
+    set(&mut options.insecure_mx, policy)
+}
+
+fn parameter(options: &mut Options, value: &OsStr) -> Result<(), Refusal> {
+    let value = text(value);
+    let (name, value) = value.split_once('=').ok_or(Refusal::Usage(UsageError::NotNameValue))?;
+    push(&mut options.parameters, (name.trim().to_owned(), value.trim().to_owned()))
+}
+
+fn resolver(options: &mut Options, value: &OsStr) -> Result<(), Refusal> {
+    let value = text(value);
+    match parse_resolver(&value) {
+        Ok(remote) => set(&mut options.resolver, remote),
+        Err(_) => Err(Refusal::Fatal(SettingError::BadResolver(value))),
+    }
+}
+
+fn dnssec(options: &mut Options, value: &OsStr) -> Result<(), Refusal> {
+    options.dnssec = Some(match value.to_str() {
+        Some("trust") => DnssecTrust::Trust,
+        Some("auto") => DnssecTrust::Auto,
+        _ => return Err(Refusal::Fatal(SettingError::BadDnssec(text(value)))),
+    });
+    Ok(())
+}
+
+fn runtime(options: &mut Options, value: &OsStr) -> Result<(), Refusal> {
+    options.runtime = match value.to_str() {
+        Some("blocking") => Runtime::Blocking,
+        Some("smol") => Runtime::Smol,
+        _ => return Err(Refusal::Fatal(SettingError::BadRuntime(text(value)))),
+    };
+    Ok(())
+}
+
+/// What a command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Probe(Box<Options>),
+    Page(Page),
+}
+
+/// Reads a command line the way getopt(3) does under POSIXLY_CORRECT: letters may be joined, an
+/// argument may be glued to its letter, and the first operand or `--` ends the options.
+///
+/// Long options exist if `long` says so.
+pub(crate) fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+    long: bool,
+) -> Result<Asked, Refusal> {
+    let mut arguments = arguments.into_iter();
+    let mut options = Box::new(Options::default());
+    while let Some(argument) = arguments.next() {
+        let bytes = argument.as_encoded_bytes();
+        if bytes == b"--" {
+            break;
+        } else if long && bytes.starts_with(b"--") {
+            let written = text(&argument);
+            if let Some(page) = take_long(&mut options, &written[2..], &mut arguments)? {
+                return Ok(Asked::Page(page));
+            }
+        } else if bytes.len() > 1 && bytes[0] == b'-' {
+            take_letters(&mut options, &argument, &mut arguments)?;
+        } else {
+            options.operands.push(argument);
+            break;
+        }
+    }
+    options.operands.extend(arguments);
+    Ok(Asked::Probe(options))
+}
+
+/// Takes a long option, `name` or `name=value`.
+fn take_long(
+    options: &mut Options,
+    written: &str,
+    rest: &mut impl Iterator<Item = OsString>,
+) -> Result<Option<Page>, Refusal> {
+    let usage = |error| Err(Refusal::Usage(error));
+    let (name, glued) = match written.split_once('=') {
+        Some((name, value)) => (name, Some(OsString::from(value))),
+        None => (written, None),
+    };
+    let Some(flag) = Flag::by_long_name(name) else {
+        return usage(UsageError::UnknownLong(written.to_owned()));
+    };
+    match (flag.take, glued) {
+        (Value(_, set), glued) => match glued.or_else(|| rest.next()) {
+            Some(value) => set(options, &value)?,
+            None => return usage(UsageError::MissingLong(name.to_owned())),
+        },
+        (_, Some(_)) => return usage(UsageError::NeedlessLong(name.to_owned())),
+        (Nothing(set), None) => set(options),
+        (Show(page), None) => return Ok(Some(page)),
+    }
+    Ok(None)
+}
+
+/// Takes a group of letters, the last of which may have an argument.
+fn take_letters(
+    options: &mut Options,
+    argument: &OsStr,
+    rest: &mut impl Iterator<Item = OsString>,
+) -> Result<(), Refusal> {
+    use std::os::unix::ffi::OsStrExt;
+
+    let group = argument.as_bytes();
+    for (at, letter) in group.iter().enumerate().skip(1) {
+        let letter = char::from(*letter);
+        let Some(flag) = Flag::by_letter(letter) else {
+            return Err(Refusal::Usage(UsageError::UnknownLetter(letter)));
+        };
+        match flag.take {
+            Nothing(set) => set(options),
+            Show(_) => {}
+            Value(_, set) => {
+                let glued = OsStr::from_bytes(&group[at + 1..]);
+                let value = if glued.is_empty() { rest.next() } else { Some(glued.to_owned()) };
+                let missing = Refusal::Usage(UsageError::MissingLetter(letter));
+                return set(options, &value.ok_or(missing)?);
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse_words(words: &[&str]) -> Result<Asked, Refusal> {
+        parse(words.iter().map(OsString::from), true)
+    }
+
+    fn options(words: &[&str]) -> Options {
+        match parse_words(words) {
+            Ok(Asked::Probe(options)) => *options,
+            other => panic!("{words:?}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn letters_like_getopt() {
+        let destination = || vec![OsString::from("d")];
+        let both = Options {
+            without_chat: true,
+            show_chain: true,
+            operands: destination(),
+            ..Options::default()
+        };
+        assert_eq!(options(&["-cC", "d"]), both);
+        assert_eq!(options(&["-c", "-C", "--", "d"]), both);
+        let debug = Options {
+            without_chat: true,
+            log: Some("debug".into()),
+            operands: destination(),
+            ..Options::default()
+        };
+        assert_eq!(options(&["-cLdebug", "d"]), debug);
+        assert_eq!(options(&["-c", "-L", "debug", "d"]), debug);
+        assert_eq!(options(&["-Lnone", "-c", "-Ldebug", "d"]), debug);
+    }
+
+    #[test]
+    fn first_operand_ends_the_options() {
+        assert_eq!(options(&["d", "-c"]).operands, ["d", "-c"]);
+        assert_eq!(options(&["-", "-c"]).operands, ["-", "-c"]);
+        assert_eq!(options(&["--", "-c"]).operands, ["-c"]);
+        assert!(!options(&["d", "-c"]).without_chat);
+        assert_eq!(options(&[]), Options::default());
+    }
+
+    #[test]
+    fn arguments() {
+        let table: &[(&[&str], Options)] = &[
+            (&["-t", "9"], Options { connect_timeout: Some(9), ..Options::default() }),
+            (
+                &["-o", "a = b ", "-oc=d=e"],
+                Options {
+                    parameters: vec![("a".into(), "b".into()), ("c".into(), "d=e".into())],
+                    ..Options::default()
+                },
+            ),
+            (&["-vvv"], Options { verbose: 3, ..Options::default() }),
+            (
+                &["-MENCRYPT"],
+                Options { insecure_mx: Some(InsecureMx::Encrypt), ..Options::default() },
+            ),
+            (&["--runtime", "smol"], Options { runtime: Runtime::Smol, ..Options::default() }),
+            (&["--runtime=smol"], Options { runtime: Runtime::Smol, ..Options::default() }),
+            (
+                &["-k", "c", "-K", "k"],
+                Options {
+                    certificate_file: Some("c".into()),
+                    key_file: Some("k".into()),
+                    ..Options::default()
+                },
+            ),
+            (
+                &["-K", "k"],
+                Options {
+                    certificate_file: Some("k".into()),
+                    key_file: Some("k".into()),
+                    ..Options::default()
+                },
+            ),
+        ];
+        for (words, expected) in table {
+            assert_eq!(&options(words), expected, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_like_atoi() {
+        let table = [
+            ("30", 30),
+            (" 30s", 30),
+            ("-1", -1),
+            ("+5", 5),
+            ("x", 0),
+            ("", 0),
+            ("--1", 0),
+            ("99999999999", i32::MAX),
+            ("-99999999999", -i32::MAX),
+        ];
+        for (text, expected) in table {
+            assert_eq!(number(OsStr::new(text)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn refusals() {
+        let usage = |error| Err(Refusal::Usage(error));
+        let fatal = |error| Err(Refusal::Fatal(error));
+        assert_eq!(parse_words(&["-cZ"]), usage(UsageError::UnknownLetter('Z')));
+        assert_eq!(parse_words(&["-ca"]), usage(UsageError::MissingLetter('a')));
+        assert_eq!(parse_words(&["-o", "x"]), usage(UsageError::NotNameValue));
+        assert_eq!(parse_words(&["--nosuch=1"]), usage(UsageError::UnknownLong("nosuch=1".into())));
+        assert_eq!(parse_words(&["--runtime"]), usage(UsageError::MissingLong("runtime".into())));
+        assert_eq!(parse_words(&["--help=x"]), usage(UsageError::NeedlessLong("help".into())));
+        assert_eq!(parse_words(&["-Mx"]), fatal(SettingError::BadValue('M', "x".into())));
+        assert_eq!(parse_words(&["--runtime=x"]), fatal(SettingError::BadRuntime("x".into())));
+        assert_eq!(parse_words(&["--help", "-Z"]), Ok(Asked::Page(Page::Help)));
+        assert_eq!(parse_words(&["d", "--help"]).map(|_| ()), Ok(()));
+        // The reference has no long options: `--help` is the letter `-`.
+        let reference = parse([OsString::from("--help")], false);
+        assert_eq!(reference, usage(UsageError::UnknownLetter('-')));
+    }
+
+    #[test]
+    fn no_option_stands_twice_in_the_table() {
+        for (at, flag) in FLAGS.iter().enumerate() {
+            assert!(FLAGS[..at].iter().all(|other| other.name != flag.name), "{:?}", flag.name);
+        }
+        let letters = FLAGS.iter().filter(|flag| matches!(flag.name, Letter(_))).count();
+        assert_eq!(letters, "aAcCdfFghHklLKmMopPrRsStTvwxX".len());
+    }
+}

@@ -1,0 +1,95 @@
+//! What the command line says, as it stands there: nothing read, nothing checked against the rest.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use tlsfinger_core::config::{DnssecTrust, InsecureMx};
+use tlsfinger_core::machine::Remote;
+
+/// Every option's value and the operands. Of options with a list the field keeps all values, of
+/// the others the last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// `-a`
+    pub(crate) family: Option<String>,
+    /// `-A`
+    pub(crate) trust_anchors: Vec<PathBuf>,
+    /// `-c`
+    pub(crate) without_chat: bool,
+    /// `-C`
+    pub(crate) show_chain: bool,
+    /// `-d`
+    pub(crate) digest: Option<String>,
+    /// `-f`
+    pub(crate) force_tlsa: bool,
+    /// `-F`
+    pub(crate) ca_file: Option<PathBuf>,
+    /// `-g`
+    pub(crate) grade: Option<String>,
+    /// `-h`
+    pub(crate) lookup: Option<String>,
+    /// `-H`
+    pub(crate) chain_files: Vec<String>,
+    /// `-k`
+    pub(crate) certificate_file: Option<PathBuf>,
+    /// `-K`
+    pub(crate) key_file: Option<PathBuf>,
+    /// `-l`
+    pub(crate) level: Option<String>,
+    /// `-L`
+    pub(crate) log: Option<String>,
+    /// `-m`
+    pub(crate) reconnects: Option<i32>,
+    /// `-M`
+    pub(crate) insecure_mx: Option<InsecureMx>,
+    /// `-o`
+    pub(crate) parameters: Vec<(String, String)>,
+    /// `-p`
+    pub(crate) protocols: Option<String>,
+    /// `-P`
+    pub(crate) ca_path: Option<PathBuf>,
+    /// `-r`
+    pub(crate) reconnect_delay: Option<i32>,
+    /// `-R`
+    pub(crate) srv: bool,
+    /// `-s`
+    pub(crate) server_name: Option<String>,
+    /// `-S`
+    pub(crate) lmtp: bool,
+    /// `-t`
+    pub(crate) connect_timeout: Option<i32>,
+    /// `-T`
+    pub(crate) command_timeout: Option<i32>,
+    /// `-v`
+    pub(crate) verbose: u32,
+    /// `-w`
+    pub(crate) wrapper: bool,
+    /// `-x`
+    pub(crate) raw_public_keys: bool,
+    /// `-X`
+    pub(crate) tlsproxy: bool,
+    /// `--resolver`
+    pub(crate) resolver: Option<Remote>,
+    /// `--dnssec`
+    pub(crate) dnssec: Option<DnssecTrust>,
+    /// `--runtime`
+    pub(crate) runtime: Runtime,
+    /// Destination and match arguments.
+    pub(crate) operands: Vec<OsString>,
+}
+
+impl Options {
+    /// Tells the value of a parameter that `-o` sets; the last one counts.
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        let set = self.parameters.iter().rev().find(|(set, _)| set == name);
+        set.map(|(_, value)| value.as_str())
+    }
+}
+
+/// The driver that runs a probe.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Runtime {
+    #[default]
+    Blocking,
+    Smol,
+}

@@ -1,0 +1,426 @@
+//! From options to a configuration: checks in the order of the reference, and its words for what
+//! is wrong.
+
+mod error;
+mod lookup;
+mod offer;
+
+use std::ffi::OsStr;
+use std::time::Duration;
+
+use tlsfinger_core::config::{Config, Dialect, Family, Level, Reuse, ServerNameChoice, Watch};
+use tlsfinger_core::destination::{Destination, HostError, Place, host_to_ascii, tcp_port};
+
+use crate::flags::Refusal;
+use crate::line::{Charset, Message};
+use crate::log::Log;
+use crate::options::{Options, Runtime};
+use crate::parameters::Parameters;
+use crate::system::File;
+use crate::usage::UsageError;
+
+pub(crate) use error::SettingError;
+
+/// Everything that a run needs to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    pub(crate) config: Config,
+    pub(crate) show: Show,
+    pub(crate) runtime: Runtime,
+    /// The cipher list of OpenSSL that the suites come from.
+    pub(crate) cipher_list: String,
+    /// Bounds of protocol versions that bound nothing; told for each connection.
+    pub(crate) odd_bounds: Vec<String>,
+}
+
+/// What is shown of what happens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Show {
+    /// The dialogue.
+    pub(crate) chat: bool,
+    /// What is told of TLS.
+    pub(crate) log: Log,
+    /// How much else.
+    pub(crate) verbose: u32,
+    pub(crate) charset: Charset,
+}
+
+/// What the system knows.
+#[derive(Clone, Debug)]
+pub(crate) struct System {
+    /// The name of this machine.
+    pub(crate) host_name: String,
+    /// Reads the text of services(5).
+    pub(crate) services: fn() -> Vec<u8>,
+    /// Reads the text of resolv.conf(5).
+    pub(crate) resolv_conf: fn() -> Vec<u8>,
+    /// MAIL_VERBOSE is in the environment.
+    pub(crate) mail_verbose: bool,
+    /// Scripts of posttls-finger(1) call: its defaults hold.
+    pub(crate) posttls_finger: bool,
+    /// Postfix's main.cf, if there is one.
+    pub(crate) main_cf: Option<File>,
+}
+
+/// The options that are understood but do nothing yet. They are refused, because a probe that
+/// leaves out what was asked for would mislead.
+fn not_yet(options: &Options) -> Option<char> {
+    let Options { trust_anchors, chain_files, .. } = options;
+    let given = [
+        ('A', !trust_anchors.is_empty()),
+        ('C', options.show_chain),
+        ('d', options.digest.is_some()),
+        ('F', options.ca_file.is_some()),
+        ('H', !chain_files.is_empty()),
+        ('k', options.certificate_file.is_some()),
+        ('P', options.ca_path.is_some()),
+        ('x', options.raw_public_keys),
+        ('X', options.tlsproxy),
+    ];
+    given.into_iter().find_map(|(letter, given)| given.then_some(letter))
+}
+
+/// Checks the options, and adds what the system knows.
+///
+/// `notes` receives what there is to tell before the run, or before its failure.
+pub(crate) fn decide(
+    options: &Options,
+    system: &System,
+    notes: &mut Vec<Message>,
+) -> Result<Settings, Refusal> {
+    let verbose = options.verbose + u32::from(system.mail_verbose);
+    let family = family(options.family.as_deref())?;
+    let reuse = reuse(options);
+    if options.tlsproxy && reuse.is_some() {
+        return Err(SettingError::ProxyAndReconnect.into());
+    }
+    if !options.chain_files.is_empty() && options.certificate_file.is_some() {
+        return Err(SettingError::ChainAndCertificate.into());
+    }
+    let hosts = lookup::hosts(options.lookup.as_deref())?;
+    let mut log = log(options.log.as_deref(), notes);
+    let level = level(options.level.as_deref())?;
+    if level == Level::None && options.wrapper {
+        return Err(SettingError::WrapperWithoutTls.into());
+    }
+    if level >= Level::Fingerprint {
+        log |= Log::UNTRUSTED;
+    }
+    let connect_timeout = timeout('t', options.connect_timeout)?;
+    let command_timeout = timeout('T', options.command_timeout)?;
+    if let Some(letter) = not_yet(options) {
+        return Err(SettingError::NotYet(letter).into());
+    }
+    let main_cf = system.main_cf.as_ref();
+    let parameters = Parameters::evaluate(main_cf, &options.parameters, &system.host_name, notes)?;
+    if level != Level::None && log.has(Log::VERBOSE) {
+        notes.push(Message::info("initializing the client-side TLS engine"));
+    }
+    let wish = offer::Wish::new(options, &parameters, level);
+    if level != Level::None {
+        wish.warn(notes);
+    }
+    let lookup = lookup::decide(options, hosts, &parameters, system);
+    let dialect = if options.lmtp { Dialect::Lmtp } else { Dialect::Smtp };
+    let [destination, matches @ ..] = options.operands.as_slice() else {
+        return Err(Refusal::Usage(UsageError::NoDestination));
+    };
+    if !matches.is_empty() {
+        return Err(SettingError::MatchNotYet.into());
+    }
+    let known_ports = &parameters.known_ports;
+    let port_of =
+        |name: &str| known_ports.port(name).or_else(|| tcp_port(&(system.services)(), name));
+    let destination = self::destination(destination, dialect, port_of, verbose, notes)?;
+    let config = Config {
+        policy: tlsfinger_core::config::Policy::default(),
+        destination,
+        dialect,
+        wrapper: options.wrapper,
+        helo_name: parameters.my_host_name,
+        connect_timeout,
+        command_timeout,
+        family,
+        level,
+        server_name: options
+            .server_name
+            .as_deref()
+            .filter(|name| !name.is_empty())
+            .map(server_name),
+        lookup,
+        versions: wish.versions,
+        suites: Some(wish.suites),
+        groups: wish.groups,
+        flaw: wish.flaw,
+        watch: Watch {
+            messages: log.has(Log::SSL_DEBUG),
+            handshake_bytes: log.has(Log::HANDSHAKE_DUMP),
+            session_bytes: log.has(Log::SESSION_DUMP),
+        },
+        reuse,
+    };
+    let show = Show { chat: !options.without_chat, log, verbose, charset: parameters.charset };
+    let runtime = options.runtime;
+    Ok(Settings {
+        config,
+        show,
+        runtime,
+        cipher_list: wish.cipher_list,
+        odd_bounds: wish.odd_bounds,
+    })
+}
+
+fn family(word: Option<&str>) -> Result<Family, SettingError> {
+    let Some(word) = word else { return Ok(Family::default()) };
+    match word.to_ascii_lowercase().as_str() {
+        "any" => Ok(Family::Any),
+        "ipv4" => Ok(Family::V4),
+        "ipv6" => Ok(Family::V6),
+        _ => Err(SettingError::BadValue('a', word.to_owned())),
+    }
+}
+
+/// Reconnections as `-r` and `-m` have them; a negative pause keeps no sessions at all.
+fn reuse(options: &Options) -> Option<Reuse> {
+    let delay = u64::try_from(options.reconnect_delay?).ok()?;
+    let limit = u32::try_from(options.reconnects.unwrap_or(5)).unwrap_or(0);
+    Some(Reuse { delay: Duration::from_secs(delay), limit })
+}
+
+/// One unknown word silences everything, as in the reference.
+fn log(list: Option<&str>, notes: &mut Vec<Message>) -> Log {
+    let Some(list) = list else { return Log::DEFAULT };
+    Log::parse(list).unwrap_or_else(|word| {
+        let text = format!("unknown -L option value \"{word}\" in \"{list}\"");
+        notes.push(Message::warning(text));
+        Log::NONE
+    })
+}
+
+fn level(word: Option<&str>) -> Result<Level, SettingError> {
+    let Some(word) = word else { return Ok(Level::default()) };
+    match word.to_ascii_lowercase().as_str() {
+        "none" => Ok(Level::None),
+        "may" => Ok(Level::May),
+        "encrypt" => Ok(Level::Encrypt),
+        "fingerprint" => Ok(Level::Fingerprint),
+        "dane" => Ok(Level::Dane),
+        "dane-only" => Ok(Level::DaneOnly),
+        "verify" => Ok(Level::Verify),
+        "secure" => Ok(Level::Secure),
+        _ => Err(SettingError::BadLevel(word.to_owned())),
+    }
+}
+
+fn timeout(letter: char, seconds: Option<i32>) -> Result<Duration, SettingError> {
+    let seconds = seconds.unwrap_or(30);
+    match u64::try_from(seconds) {
+        Ok(positive @ 1..) => Ok(Duration::from_secs(positive)),
+        _ => Err(SettingError::BadValue(letter, seconds.to_string())),
+    }
+}
+
+fn destination(
+    operand: &OsStr,
+    dialect: Dialect,
+    port_of: impl FnOnce(&str) -> Option<u16>,
+    verbose: u32,
+    notes: &mut Vec<Message>,
+) -> Result<Destination, SettingError> {
+    let text = operand.to_string_lossy();
+    if operand.to_str().is_none() {
+        notes.push(Message::warning(format!(
+            "midna_domain_to_ascii_create: Problem translating domain \"{text}\" to ASCII form: \
+             malformed UTF-8"
+        )));
+    }
+    let destination =
+        Destination::parse(&text, dialect, port_of).map_err(SettingError::Destination)?;
+    if let Place::Inet { service, .. } = &destination.place {
+        if verbose > 0 {
+            let default = if dialect == Dialect::Lmtp { "24" } else { "smtp" };
+            let service = service.as_deref().unwrap_or(default);
+            notes.push(Message::info(format!("parse_destination: {} {service}", destination.text)));
+        }
+    }
+    Ok(destination)
+}
+
+fn server_name(word: &str) -> ServerNameChoice {
+    match word {
+        "hostname" => ServerNameChoice::Hostname,
+        "nexthop" => ServerNameChoice::Nexthop,
+        // The reference sends names as they are if they have no ASCII form.
+        name => ServerNameChoice::Name(
+            host_to_ascii(name).map_or_else(|_: HostError| name.to_owned(), Into::into),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use tlsfinger_core::config::{DnssecTrust, InsecureMx, Lookup};
+    use tlsfinger_core::resolve::ResolvConf;
+
+    use super::*;
+    use crate::flags::{Asked, parse};
+
+    fn decide_words(words: &[&str]) -> (Result<Settings, Refusal>, Vec<String>) {
+        let Ok(Asked::Probe(options)) = parse(words.iter().map(OsString::from), true) else {
+            panic!("{words:?}");
+        };
+        let system = System {
+            host_name: "client".into(),
+            services: || b"odd 2525/tcp".to_vec(),
+            resolv_conf: || b"nameserver 192.0.2.53".to_vec(),
+            mail_verbose: false,
+            posttls_finger: false,
+            main_cf: None,
+        };
+        let mut notes = Vec::new();
+        let result = decide(&options, &system, &mut notes);
+        (
+            result,
+            notes.into_iter().map(|note| format!("{:?} {}", note.severity, note.text)).collect(),
+        )
+    }
+
+    #[test]
+    fn defaults() {
+        let (settings, notes) = decide_words(&["example.org"]);
+        let settings = settings.unwrap();
+        assert_eq!(notes, [""; 0]);
+        let place =
+            Place::Inet { host: "example.org".into(), literal: false, service: None, port: 25 };
+        let destination = Destination { text: "example.org".into(), place };
+        let helo_name = "client.localdomain".to_owned();
+        let suites = settings.config.suites.clone();
+        let resolvers = ResolvConf::parse(b"nameserver 192.0.2.53");
+        let lookup = Lookup { resolvers, dnssec: DnssecTrust::Auto, ..Lookup::default() };
+        let expected = Config { destination, helo_name, lookup, suites, ..Config::default() };
+        assert_eq!(settings.config, expected);
+        let log = Log::SUMMARY | Log::CERTMATCH | Log::UNTRUSTED;
+        assert_eq!(settings.show, Show { chat: true, log, verbose: 0, charset: Charset::Utf8 });
+        assert_eq!(settings.runtime, Runtime::Blocking);
+    }
+
+    #[test]
+    fn options_reach_the_configuration() {
+        let settings = |words: &[&str]| {
+            let mut words = words.to_vec();
+            words.push("[h.test]");
+            decide_words(&words).0.unwrap()
+        };
+        let config = |words: &[&str]| settings(words).config;
+        assert_eq!(config(&["-aIPv6"]).family, Family::V6);
+        assert_eq!(config(&["-t", "5s"]).connect_timeout, Duration::from_secs(5));
+        assert_eq!(config(&["-T7"]).command_timeout, Duration::from_secs(7));
+        assert_eq!(config(&["-lDane-Only"]).level, Level::DaneOnly);
+        assert!(config(&["-w"]).wrapper);
+        let lookup = config(&["-fR", "-Mmay", "-hnative", "--dnssec", "trust"]).lookup;
+        assert!(lookup.force_tlsa && lookup.srv && lookup.hosts.native && !lookup.hosts.dns);
+        assert_eq!((lookup.insecure_mx, lookup.dnssec), (InsecureMx::May, DnssecTrust::Trust));
+        let servers = config(&["--resolver", "[::1]:5353"]).lookup.resolvers.servers;
+        assert_eq!(servers, ["[::1]:5353".parse::<std::net::SocketAddr>().unwrap().into()]);
+        assert_eq!(config(&["-S"]).dialect, Dialect::Lmtp);
+        assert_eq!(config(&["-omyhostname=a.b"]).helo_name, "a.b");
+        assert_eq!(config(&["-omyhostname=x", "-o", "myhostname=c"]).helo_name, "c");
+        let reuse = |delay, limit| Some(Reuse { delay: Duration::from_secs(delay), limit });
+        assert_eq!(config(&["-r", "3"]).reuse, reuse(3, 5));
+        assert_eq!(config(&["-rx", "-m", "-1"]).reuse, reuse(0, 0));
+        assert_eq!(config(&["-r", "-1", "-m2"]).reuse, None);
+        let name = |word| config(&["-s", word]).server_name.unwrap();
+        assert_eq!(name("nexthop"), ServerNameChoice::Nexthop);
+        assert_eq!(name("hostname"), ServerNameChoice::Hostname);
+        assert_eq!(name("Nexthop"), ServerNameChoice::Name("Nexthop".into()));
+        assert_eq!(name("bücher.test"), ServerNameChoice::Name("xn--bcher-kva.test".into()));
+        let watch = config(&["-L", "ssl-session-packet-dump"]).watch;
+        assert_eq!(
+            (watch.messages, watch.handshake_bytes, watch.session_bytes),
+            (false, true, true)
+        );
+        assert!(config(&["-Lssl-debug"]).watch.messages);
+        assert!(!settings(&["-c"]).show.chat);
+        assert_eq!(settings(&["-vv"]).show.verbose, 2);
+        assert_eq!(settings(&["-lmay", "-Lnone"]).show.log, Log::NONE);
+        assert_eq!(settings(&["-lverify", "-Lnone"]).show.log, Log::UNTRUSTED);
+    }
+
+    #[test]
+    fn notes() {
+        let table: &[(&[&str], &[&str])] = &[
+            (&["-Lnosuch,x", "a"], &["Warning unknown -L option value \"nosuch\" in \"nosuch,x\""]),
+            (&["-Lverbose", "a"], &["Info initializing the client-side TLS engine"]),
+            (&["-Lverbose", "-lnone", "a"], &[]),
+            (&["-v", "a:"], &["Info parse_destination: a: smtp"]),
+            (&["-v", "a:odd"], &["Info parse_destination: a:odd odd"]),
+        ];
+        for (words, expected) in table {
+            assert_eq!(decide_words(words).1, *expected, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn fatal_errors() {
+        let table: &[(&[&str], &str)] = &[
+            (&["-a", "ipv5", "a"], "bad '-a' option value: ipv5"),
+            (&["-a", "", "a"], "bad '-a' option value: "),
+            (&["-l", "nosuch", "a"], "Invalid TLS level \"nosuch\""),
+            (&["-l", "halfdane", "a"], "Invalid TLS level \"halfdane\""),
+            (&["-wlnone", "a"], "SSL wrapper mode requires that TLS not be disabled"),
+            (&["-t0", "a"], "bad '-t' option value: 0"),
+            (&["-T", "x", "a"], "bad '-T' option value: 0"),
+            (&["-T-1", "a"], "bad '-T' option value: -1"),
+            (&["-h", "dns,nosuch", "a"], "unknown -h option value \"nosuch\" in \"dns,nosuch\""),
+            (&["-odnssec_probe=x", "a"], "malformed dnssec_probe value: x format is qtype:qname"),
+            (&["-omyhostname=", "a"], "bad string length 0 < 1: myhostname = "),
+            (&["-omyhostname=-b", "a"], "parameter myhostname: bad parameter value: -b"),
+            (&["-X", "-r0", "a"], "The -X and -r options are mutually exclusive"),
+            (
+                &["-H", "x", "-K", "y", "a"],
+                "When the '-H' option is used, neither the '-k', nor the '-K' options may be used",
+            ),
+            (&["-X", "-r-1", "a"], "option -X is not available yet"),
+            (&["a", "b"], "match arguments are not available yet"),
+            (&["a:nosuch"], "unknown service: nosuch/tcp"),
+            (&["[a"], "missing \"]\" in server description: [a"),
+        ];
+        for (words, expected) in table {
+            match decide_words(words).0 {
+                Err(Refusal::Fatal(error)) => assert_eq!(error.to_string(), *expected),
+                other => panic!("{words:?}: {other:?}"),
+            }
+        }
+        assert_eq!(decide_words(&["-c"]).0, Err(Refusal::Usage(UsageError::NoDestination)));
+    }
+
+    #[test]
+    fn bad_name_is_explained_before_it_is_fatal() {
+        let (_, notes) = decide_words(&["-omyhostname=-bad-.example", "a"]);
+        assert_eq!(notes, ["Warning valid_hostname: misplaced hyphen: -bad-.example"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn destination_that_is_not_utf8() {
+        use std::os::unix::ffi::OsStringExt;
+        let options = Options {
+            operands: vec![OsString::from_vec(b"b\xfccher.test".to_vec())],
+            ..Options::default()
+        };
+        let system = System {
+            host_name: "c.d".into(),
+            services: Vec::new,
+            resolv_conf: || b"nameserver 192.0.2.53".to_vec(),
+            mail_verbose: false,
+            posttls_finger: false,
+            main_cf: None,
+        };
+        let mut notes = Vec::new();
+        let error = decide(&options, &system, &mut notes).unwrap_err();
+        assert!(matches!(error, Refusal::Fatal(SettingError::Destination(_))));
+        assert!(notes[0].text.ends_with("to ASCII form: malformed UTF-8"), "{notes:?}");
+    }
+}

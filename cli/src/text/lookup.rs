@@ -1,0 +1,112 @@
+//! What is told on the way to the mail hosts.
+
+use tlsfinger_core::config::InsecureMx;
+use tlsfinger_core::report::LookupNote;
+use tlsfinger_core::resolve::TlsaRecord;
+
+use crate::line::Message;
+
+use super::Narrator;
+use crate::log::Log;
+
+impl Narrator {
+    /// Says what a note means, in any number of messages.
+    pub(super) fn lookup(&self, note: &LookupNote, say: &mut dyn FnMut(Message)) {
+        match note {
+            LookupNote::Converted { domain, ascii } => {
+                say(Message::info(format!("{domain} asciified to {ascii}")));
+            }
+            LookupNote::ExcessRecords { name, record } => say(Message::warning(format!(
+                "DNS record count limit (100) exceeded -- dropping excess record(s) after \
+                 qname={name} qtype={record}"
+            ))),
+            LookupNote::NumericTarget { record, name, address } => say(Message::warning(format!(
+                "numeric domain name in resource data of {record} record for {name}: {address}"
+            ))),
+            LookupNote::MalformedTarget { record, name, target, problem } => {
+                say(Message::warning(format!("valid_hostname: {problem}: {target}")));
+                say(Message::warning(format!(
+                    "malformed domain name in resource data of {record} record for {name}: {target}"
+                )));
+            }
+            LookupNote::AliasLoop { name } => {
+                say(Message::warning(format!("dns_lookup: Name server loop for {name}")));
+            }
+            LookupNote::NoHostAddress { record, name } => say(Message::warning(format!(
+                "no {record} host for {name} has a valid address record"
+            ))),
+            LookupNote::DnssecUnavailable { probe, error } => {
+                say(Message::warning("DNSSEC validation may be unavailable"));
+                say(Message::warning(match error {
+                    None => format!(
+                        "reason: dnssec_probe '{probe}' received a response that is not DNSSEC \
+                         validated"
+                    ),
+                    Some(error) => {
+                        format!("reason: dnssec_probe '{probe}' received no response: {error}")
+                    }
+                }));
+            }
+            LookupNote::ResolverNotTrusted(server) => say(Message::warning(format!(
+                "DANE cannot be used: the name server {server} is not on this host, so its word \
+                 on DNSSEC is not taken; set trust-ad in resolv.conf or --dnssec trust if the way \
+                 to it is safe"
+            ))),
+            LookupNote::TlsaFailed(error) => {
+                say(Message::warning(format!("DANE TLSA lookup problem: {error}")));
+            }
+            LookupNote::AliasStatusFailed { host, error } => {
+                let reason = match error {
+                    Some(error) => error.to_string(),
+                    None => "no longer a CNAME".to_owned(),
+                };
+                let what = format!("DNSSEC status lookup error for {host}: {reason}");
+                say(Message::warning(what));
+            }
+            LookupNote::HostSkipped { host, port } => say(Message::info(format!(
+                "Failed to establish session to {} via {host}:{port}: TLSA lookup error for \
+                 {host}:{port}",
+                self.destination
+            ))),
+            LookupNote::Tlsa { query, owner, record } => self.tlsa(query, owner, record, say),
+            LookupNote::NoTlsa { unusable } => {
+                if self.dane_only || self.show.verbose > 0 {
+                    let found = if *unusable { "no usable" } else { "no" };
+                    say(Message::info(format!(
+                        "{found} TLSA records found, resorting to \"secure\""
+                    )));
+                }
+            }
+            LookupNote::MxInsecure(policy) => say(Message::info(match policy {
+                InsecureMx::Dane => "MX RRset insecure: log verified as trusted",
+                InsecureMx::Encrypt => "TLSA RRs found, MX RRset insecure: just encrypt",
+                InsecureMx::May => "MX RRset is insecure: try to encrypt",
+            })),
+            // Told by other machines than the probe.
+            LookupNote::Target(_) | LookupNote::ServerTested(_) => {}
+        }
+    }
+
+    fn tlsa(&self, query: &str, owner: &str, record: &TlsaRecord, say: &mut dyn FnMut(Message)) {
+        let owners = match query.eq_ignore_ascii_case(owner) {
+            true => owner.to_owned(),
+            false => format!("{query} -> {owner}"),
+        };
+        match record {
+            TlsaRecord::Usable(tlsa) => {
+                if self.show.log.has(Log::DANE) || self.show.log.has(Log::VERBOSE) {
+                    say(Message::info(format!("DNSSEC-signed TLSA record: {owner}: {tlsa}")));
+                }
+            }
+            TlsaRecord::Usage(tlsa) => say(Message::warning(format!(
+                "{owners} unsupported TLSA certificate usage: {tlsa}"
+            ))),
+            TlsaRecord::PrivateMatching(tlsa) => say(Message::warning(format!(
+                "{owners} reserved private-use matching type: {tlsa}"
+            ))),
+            TlsaRecord::Short(length) => {
+                say(Message::warning(format!("{owners}: truncated TLSA RR length == {length}")))
+            }
+        }
+    }
+}

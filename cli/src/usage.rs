@@ -1,0 +1,166 @@
+//! Usage, help and version: what is shown instead of a probe.
+
+use std::fmt::{self, Write};
+
+use crate::flags::{FLAGS, Flag, Group, Name, Take};
+use crate::line::Line;
+use crate::program::Program;
+
+/// Why a command line cannot be understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum UsageError {
+    UnknownLetter(char),
+    MissingLetter(char),
+    UnknownLong(String),
+    MissingLong(String),
+    NeedlessLong(String),
+    /// The argument of `-o` has no equal sign.
+    NotNameValue,
+    NoDestination,
+}
+
+/// The words of getopt(3), to stand behind the program's name; nothing where the usage says all.
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownLetter(letter) => write!(f, "invalid option -- '{letter}'"),
+            Self::MissingLetter(letter) => write!(f, "option requires an argument -- '{letter}'"),
+            Self::UnknownLong(name) => write!(f, "unrecognized option '--{name}'"),
+            Self::MissingLong(name) => write!(f, "option '--{name}' requires an argument"),
+            Self::NeedlessLong(name) => write!(f, "option '--{name}' doesn't allow an argument"),
+            Self::NotNameValue | Self::NoDestination => Ok(()),
+        }
+    }
+}
+
+/// Makes the lines for stderr: what is wrong, and the usage.
+pub(crate) fn complaint(program: &Program, error: &UsageError) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let words = error.to_string();
+    if !words.is_empty() {
+        lines.push(Line::bare(&format!("{}: {words}", program.as_called())));
+    }
+    let [first, more @ ..] = USAGE;
+    lines.push(Line::bare(&format!("usage: {} {first}", program.name())));
+    lines.extend(more.map(Line::indented));
+    if !program.is_posttls_finger() {
+        lines.push(Line::bare(&format!("Try '{} --help' for all options.", program.name())));
+    }
+    lines
+}
+
+const USAGE: [&str; 5] = [
+    r"[-acCfRSvwx] [-t conn_tmout] [-T cmd_tmout] [-L logopts] \",
+    r"[-h host_lookup] [-l level] [-d mdalg] [-g grade] [-p protocols] \",
+    r"[-A tafile] [-F CAfile.pem] [-P CApath/] [-s servername] \",
+    r"[ [-H chainfiles] | [-k certfile [-K keyfile]] ] \",
+    "[-m count] [-r delay] [-o name=value] destination [match ...]",
+];
+
+/// Makes the text of `--version`.
+pub(crate) fn version() -> String {
+    format!("tlsfinger {}\n", env!("CARGO_PKG_VERSION"))
+}
+
+/// Makes the text of `--help`.
+pub(crate) fn help(program: &Program) -> String {
+    let name = program.name();
+    let mut text = format!(
+        "{name} shows how a mail server does TLS: it connects, says EHLO and STARTTLS, judges the\n\
+         certificate and takes its leave.\n\n\
+         usage: {name} [option ...] destination [match ...]\n\n\
+         destination   domain[:port], [host][:port]; with -S also inet:host[:port], unix:path\n\
+         match         name or fingerprint that the certificate must show, as the level has it\n"
+    );
+    for group in Group::ALL {
+        let _ = write!(text, "\n{}:\n", group.title());
+        for flag in FLAGS.iter().filter(|flag| flag.group == group) {
+            describe(&mut text, flag);
+        }
+    }
+    text
+}
+
+/// Columns in front of the explanations.
+const INDENT: usize = 26;
+
+/// Columns of the help.
+const WIDTH: usize = 96;
+
+fn describe(text: &mut String, flag: &Flag) {
+    let argument = match flag.take {
+        Take::Value(argument, _) => argument,
+        Take::Nothing(_) | Take::Show(_) => "",
+    };
+    let head = match flag.name {
+        Name::Letter(letter) => format!("  -{letter} {argument}"),
+        Name::Long(name) => format!("  --{name} {argument}"),
+    };
+    let _ = write!(text, "{head:INDENT$}");
+    if head.len() >= INDENT {
+        let _ = write!(text, "\n{:INDENT$}", "");
+    }
+    let mut column = INDENT;
+    let words = flag.help.split(' ').map(|word| (false, word));
+    let more = flag.more.split_ascii_whitespace().enumerate().map(|(at, word)| (at == 0, word));
+    for (new_line, word) in words.chain(more) {
+        if new_line || column + 1 + word.len() > WIDTH {
+            let _ = write!(text, "\n{:INDENT$}", "");
+            column = INDENT;
+        }
+        if column > INDENT {
+            text.push(' ');
+            column += 1;
+        }
+        text.push_str(word);
+        column += word.len();
+    }
+    text.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn complaint_of_the_reference() {
+        let program = Program::named("/usr/sbin/posttls-finger");
+        let text = |error| -> String {
+            let lines = complaint(&program, &error);
+            lines.iter().map(|line| String::from_utf8_lossy(line.as_bytes())).collect()
+        };
+        let usage = "\
+            usage: posttls-finger [-acCfRSvwx] [-t conn_tmout] [-T cmd_tmout] [-L logopts] \\\n\
+            \t[-h host_lookup] [-l level] [-d mdalg] [-g grade] [-p protocols] \\\n\
+            \t[-A tafile] [-F CAfile.pem] [-P CApath/] [-s servername] \\\n\
+            \t[ [-H chainfiles] | [-k certfile [-K keyfile]] ] \\\n\
+            \t[-m count] [-r delay] [-o name=value] destination [match ...]\n";
+        assert_eq!(text(UsageError::NoDestination), usage);
+        let missing = "/usr/sbin/posttls-finger: option requires an argument -- 'a'\n";
+        assert_eq!(text(UsageError::MissingLetter('a')), format!("{missing}{usage}"));
+    }
+
+    #[test]
+    fn usage_names_no_option_that_does_not_exist() {
+        for group in USAGE.join(" ").split("[-").skip(1) {
+            let letters = group.chars().take_while(char::is_ascii_alphanumeric);
+            for letter in letters {
+                assert!(Flag::by_letter(letter).is_some(), "{letter}");
+            }
+        }
+    }
+
+    #[test]
+    fn help_shows_every_option_within_the_width() {
+        let help = help(&Program::named("tlsfinger"));
+        for flag in FLAGS {
+            assert!(help.contains(flag.help.split(' ').next().unwrap()));
+            let head = match flag.name {
+                Name::Letter(letter) => format!("\n  -{letter} "),
+                Name::Long(name) => format!("\n  --{name} "),
+            };
+            assert_eq!(help.matches(&head).count(), 1, "{head}");
+        }
+        assert!(help.lines().all(|line| line.len() <= WIDTH), "{help}");
+    }
+}

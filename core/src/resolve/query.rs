@@ -1,0 +1,456 @@
+//! Queries under way to the name servers: UDP, retry, next server, TCP on truncation.
+//!
+//! Order and waiting times are the C library's: every server in turn, `attempts` times over. Unlike
+//! there, the answer to an earlier attempt still counts while a later one runs, and a server that
+//! kept silent is not the first to be asked again.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::conf::ResolvConf;
+use super::error::DnsProblem;
+use super::message::{self, Flags, Received, Reply};
+use super::name::Question;
+use super::stream::Stream;
+use crate::context::Cx;
+use crate::machine::{Endpoint, Input, Remote, TransportId};
+use crate::time::Instant;
+
+/// The queries under way and the sockets that they use.
+#[derive(Debug)]
+pub(crate) struct Client {
+    conf: ResolvConf,
+    servers: Vec<Server>,
+    queries: BTreeMap<QueryId, Query>,
+    /// Which query a datagram transport belongs to.
+    datagrams: BTreeMap<TransportId, QueryId>,
+    finished: VecDeque<(QueryId, Heard)>,
+    next_id: u64,
+    /// The server that the next query asks first.
+    first: usize,
+}
+
+/// Names one query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct QueryId(u64);
+
+/// How to ask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Manner {
+    /// Over TCP from the start.
+    pub(crate) tcp: bool,
+    /// Never without EDNS.
+    pub(crate) edns_only: bool,
+    /// With the CD bit.
+    pub(crate) checking_disabled: bool,
+}
+
+/// How a query ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Heard {
+    /// A readable answer with NOERROR or NXDOMAIN, or why there is none.
+    pub(crate) result: Result<Reply, DnsProblem>,
+    /// The last server that said anything, and whether it set the AD bit.
+    pub(crate) from: Option<(usize, bool)>,
+    /// An answer over UDP did not fit.
+    pub(crate) truncated: bool,
+}
+
+#[derive(Debug)]
+struct Server {
+    remote: Remote,
+    /// No answer shows that it does not speak EDNS.
+    edns: bool,
+    /// The last attempt there ended without a word.
+    silent: bool,
+    stream: Option<Stream>,
+}
+
+#[derive(Debug)]
+struct Query {
+    question: Question,
+    manner: Manner,
+    /// The server of the first attempt.
+    first: usize,
+    /// How many servers had their turn.
+    turns: usize,
+    /// What was sent; a turn takes more than one when TCP or plain DNS is needed.
+    attempts: Vec<Attempt>,
+    /// When the latest attempt is given up.
+    deadline: Instant,
+    /// What says most about why there is no answer.
+    problem: DnsProblem,
+    from: Option<(usize, bool)>,
+    truncated: bool,
+    ended: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Attempt {
+    server: usize,
+    id: u16,
+    edns: bool,
+    via: Via,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Via {
+    Datagram(TransportId),
+    Stream,
+    /// Nothing more comes of it.
+    Over,
+}
+
+impl Client {
+    pub(crate) fn new(conf: ResolvConf) -> Self {
+        let server = |remote: &Remote| Server {
+            remote: remote.clone(),
+            edns: true,
+            silent: false,
+            stream: None,
+        };
+        Self {
+            servers: conf.servers.iter().map(server).collect(),
+            conf,
+            queries: BTreeMap::new(),
+            datagrams: BTreeMap::new(),
+            finished: VecDeque::new(),
+            next_id: 0,
+            first: 0,
+        }
+    }
+
+    /// Begins to ask the name servers.
+    pub(crate) fn ask(&mut self, cx: &mut Cx, question: Question, manner: Manner) -> QueryId {
+        let id = QueryId(self.next_id);
+        self.next_id += 1;
+        let mut query = Query {
+            question,
+            manner,
+            first: self.first,
+            turns: 0,
+            attempts: Vec::new(),
+            deadline: Instant::NEVER,
+            problem: DnsProblem::TimedOut,
+            from: None,
+            truncated: false,
+            ended: false,
+        };
+        if self.conf.rotate {
+            self.first = (self.first + 1) % self.servers.len().max(1);
+        }
+        self.next_turn(cx, id, &mut query);
+        self.put_back(cx, id, query);
+        id
+    }
+
+    /// Gives a query up.
+    pub(crate) fn cancel(&mut self, cx: &mut Cx, id: QueryId) {
+        if let Some(mut query) = self.queries.remove(&id) {
+            query.ended = true;
+            self.put_back(cx, id, query);
+        }
+        self.finished.retain(|(finished, _)| *finished != id);
+    }
+
+    /// Hands out a query that ended.
+    pub(crate) fn finished(&mut self) -> Option<(QueryId, Heard)> {
+        self.finished.pop_front()
+    }
+
+    /// Takes an input; `false` if it is for somebody else.
+    pub(crate) fn handle(&mut self, cx: &mut Cx, input: &Input) -> bool {
+        let (transport, news) = match input {
+            Input::Opened(id) => (*id, News::Nothing),
+            Input::Received(id, bytes) => (*id, News::Bytes(bytes)),
+            Input::Ended(id) => (*id, News::Over(DnsProblem::TimedOut)),
+            Input::Failed(id, error) => (*id, News::Over(DnsProblem::Unreachable(error.clone()))),
+            Input::Tick | Input::HostFound(..) | Input::Add(_) | Input::Stop(_) => return false,
+        };
+        if let Some(&id) = self.datagrams.get(&transport) {
+            let Some(mut query) = self.queries.remove(&id) else { return true };
+            self.handle_attempt(cx, id, &mut query, Via::Datagram(transport), None, news);
+            self.put_back(cx, id, query);
+            return true;
+        }
+        let owns = |server: &Server| {
+            server.stream.as_ref().is_some_and(|stream| stream.transport == transport)
+        };
+        let Some(server) = self.servers.iter().position(owns) else { return false };
+        self.handle_stream(cx, server, &news);
+        true
+    }
+
+    /// Lets time pass: what is due is given up.
+    pub(crate) fn expire(&mut self, cx: &mut Cx) {
+        let now = cx.now();
+        let due = |(id, query): (&QueryId, &Query)| (query.deadline <= now).then_some(*id);
+        let due: Vec<_> = self.queries.iter().filter_map(due).collect();
+        for id in due {
+            let Some(mut query) = self.queries.remove(&id) else { continue };
+            if let Some(latest) = query.attempts.last() {
+                self.servers[latest.server].silent = true;
+            }
+            self.next_turn(cx, id, &mut query);
+            self.put_back(cx, id, query);
+        }
+        for server in &mut self.servers {
+            if let Some(stream) = server.stream.take_if(|stream| stream.idle_until() <= now) {
+                cx.close(stream.transport);
+            }
+        }
+    }
+
+    /// Tells when to [`expire`](Self::expire).
+    pub(crate) fn deadline(&self) -> (Instant, &'static str) {
+        let queries = self.queries.values().map(|query| (query.deadline, "DNS answer"));
+        let streams = self.servers.iter().filter_map(|server| server.stream.as_ref());
+        let streams = streams.map(|stream| (stream.idle_until(), "idle DNS connection"));
+        queries.chain(streams).min().unwrap_or((Instant::NEVER, "DNS answer"))
+    }
+
+    fn handle_stream(&mut self, cx: &mut Cx, server: usize, news: &News<'_>) {
+        let Some(stream) = self.servers[server].stream.as_mut() else { return };
+        match news {
+            News::Nothing => {}
+            News::Bytes(bytes) => {
+                for (id, message) in stream.receive(bytes) {
+                    self.handle_part(cx, id, server, News::Bytes(&message));
+                }
+            }
+            News::Over(problem) => {
+                let waiting = stream.waiting();
+                self.servers[server].stream = None;
+                for id in waiting {
+                    self.handle_part(cx, id, server, News::Over(problem.clone()));
+                }
+            }
+        }
+    }
+
+    fn handle_part(&mut self, cx: &mut Cx, id: QueryId, server: usize, news: News<'_>) {
+        let Some(mut query) = self.queries.remove(&id) else { return };
+        self.handle_attempt(cx, id, &mut query, Via::Stream, Some(server), news);
+        self.put_back(cx, id, query);
+    }
+
+    /// Takes news of the attempt that went over `via`.
+    fn handle_attempt(
+        &mut self,
+        cx: &mut Cx,
+        id: QueryId,
+        query: &mut Query,
+        via: Via,
+        server: Option<usize>,
+        news: News<'_>,
+    ) {
+        let ours = |attempt: &Attempt| {
+            attempt.via == via && server.is_none_or(|server| server == attempt.server)
+        };
+        let Some(at) = query.attempts.iter().rposition(ours) else { return };
+        let attempt = query.attempts[at];
+        let bytes = match news {
+            News::Nothing => return,
+            News::Bytes(bytes) => bytes,
+            News::Over(problem) => {
+                self.servers[attempt.server].silent = true;
+                return self.attempt_failed(cx, id, query, at, problem);
+            }
+        };
+        let received = message::read(bytes, attempt.id, &query.question);
+        if let Received::Reply(reply) = &received {
+            query.from = Some((attempt.server, reply.authentic));
+        }
+        query.truncated |= received == Received::Truncated;
+        match judge(received, &attempt, query.manner) {
+            Came::Nothing => {}
+            Came::Problem(problem) => {
+                self.servers[attempt.server].silent = false;
+                self.attempt_failed(cx, id, query, at, problem);
+            }
+            Came::Again { tcp, edns } => {
+                self.retire(cx, query, at);
+                self.send(cx, id, query, attempt.server, tcp, edns);
+            }
+            Came::Answer(reply) => {
+                self.servers[attempt.server].silent = false;
+                // What makes sense only without EDNS was said by a server that has none.
+                self.servers[attempt.server].edns &= attempt.edns;
+                if !self.conf.rotate && self.servers[self.first].silent {
+                    self.first = attempt.server;
+                }
+                self.end(id, query, Ok(reply));
+            }
+        }
+    }
+
+    /// Notes that nothing more comes of an attempt; if it was the latest, the next server has its
+    /// turn.
+    fn attempt_failed(
+        &mut self,
+        cx: &mut Cx,
+        id: QueryId,
+        query: &mut Query,
+        at: usize,
+        problem: DnsProblem,
+    ) {
+        if weight(&problem) >= weight(&query.problem) {
+            query.problem = problem;
+        }
+        self.retire(cx, query, at);
+        if at + 1 == query.attempts.len() {
+            self.next_turn(cx, id, query);
+        }
+    }
+
+    fn next_turn(&mut self, cx: &mut Cx, id: QueryId, query: &mut Query) {
+        let servers = self.servers.len();
+        if query.turns >= servers.saturating_mul(self.conf.attempts as usize) {
+            let problem = query.problem.clone();
+            return self.end(id, query, Err(problem));
+        }
+        let server = (query.first + query.turns) % servers;
+        query.turns += 1;
+        let edns = self.servers[server].edns || query.manner.edns_only;
+        let tcp = self.conf.use_vc || query.manner.tcp;
+        self.send(cx, id, query, server, tcp, edns);
+    }
+
+    fn send(
+        &mut self,
+        cx: &mut Cx,
+        id: QueryId,
+        query: &mut Query,
+        server: usize,
+        tcp: bool,
+        edns: bool,
+    ) {
+        query.deadline = cx.now() + self.patience(query.turns);
+        let remote = self.servers[server].remote.clone();
+        let flags = Flags { edns, checking_disabled: query.manner.checking_disabled };
+        let write = |id| message::query(id, &query.question, flags);
+        let (message_id, via) = if tcp {
+            let stream =
+                self.servers[server].stream.get_or_insert_with(|| Stream::open(cx, remote));
+            (stream.send(cx, id, write), Via::Stream)
+        } else {
+            // A socket of its own, so that port and id must both be guessed (RFC 5452).
+            let transport = cx.open(Endpoint::Udp(remote));
+            let message_id = cx.random().u16();
+            cx.send(transport, &write(message_id));
+            self.datagrams.insert(transport, id);
+            (message_id, Via::Datagram(transport))
+        };
+        query.attempts.push(Attempt { server, id: message_id, edns, via });
+    }
+
+    /// Tells how long the attempt of a turn may take.
+    fn patience(&self, turns: usize) -> Duration {
+        let servers = self.servers.len().max(1);
+        let place = turns.saturating_sub(1) % servers;
+        if place == 0 {
+            return self.conf.timeout;
+        }
+        let doubled = self.conf.timeout.saturating_mul(1 << place.min(4));
+        let shared = doubled / u32::try_from(servers).unwrap_or(1);
+        shared.max(Duration::from_secs(1))
+    }
+
+    fn end(&mut self, id: QueryId, query: &mut Query, result: Result<Reply, DnsProblem>) {
+        query.ended = true;
+        self.finished
+            .push_back((id, Heard { result, from: query.from, truncated: query.truncated }));
+    }
+
+    /// Keeps a query that goes on; lets go of everything that one that ended holds.
+    fn put_back(&mut self, cx: &mut Cx, id: QueryId, mut query: Query) {
+        if query.ended {
+            for at in 0..query.attempts.len() {
+                self.retire(cx, &mut query, at);
+            }
+        } else {
+            self.queries.insert(id, query);
+        }
+    }
+
+    /// Lets go of what an attempt holds.
+    fn retire(&mut self, cx: &mut Cx, query: &mut Query, at: usize) {
+        let attempt = &mut query.attempts[at];
+        match std::mem::replace(&mut attempt.via, Via::Over) {
+            Via::Datagram(transport) => {
+                self.datagrams.remove(&transport);
+                cx.close(transport);
+            }
+            Via::Stream => {
+                if let Some(stream) = &mut self.servers[attempt.server].stream {
+                    stream.forget(cx.now(), attempt.id);
+                }
+            }
+            Via::Over => {}
+        }
+    }
+}
+
+/// What happened on a transport.
+enum News<'a> {
+    Nothing,
+    Bytes(&'a Bytes),
+    Over(DnsProblem),
+}
+
+/// What an attempt came to.
+enum Came {
+    Nothing,
+    Problem(DnsProblem),
+    /// The same server wants to be asked in another way.
+    Again {
+        tcp: bool,
+        edns: bool,
+    },
+    Answer(Reply),
+}
+
+const NOERROR: u16 = 0;
+const FORMERR: u16 = 1;
+const SERVFAIL: u16 = 2;
+const NXDOMAIN: u16 = 3;
+const NOTIMP: u16 = 4;
+const REFUSED: u16 = 5;
+const BADVERS: u16 = 16;
+
+fn judge(received: Received, attempt: &Attempt, manner: Manner) -> Came {
+    let tcp = attempt.via == Via::Stream;
+    let reply = match received {
+        Received::Foreign => return Came::Nothing,
+        Received::Truncated if tcp => return Came::Problem(DnsProblem::Malformed),
+        Received::Truncated => return Came::Again { tcp: true, edns: attempt.edns },
+        Received::Reply(reply) => reply,
+    };
+    let plain = attempt.edns && !manner.edns_only;
+    match reply.rcode {
+        NOERROR | NXDOMAIN if reply.records.is_some() => Came::Answer(reply),
+        NOERROR | NXDOMAIN => Came::Problem(DnsProblem::Malformed),
+        // RFC 6891 section 7: whoever does not know EDNS answers so, and without OPT record.
+        FORMERR | NOTIMP if plain && !reply.edns => Came::Again { tcp, edns: false },
+        BADVERS if plain => Came::Again { tcp, edns: false },
+        SERVFAIL => Came::Problem(DnsProblem::ServFail),
+        NOTIMP | REFUSED => Came::Problem(DnsProblem::Refused),
+        rcode => Came::Problem(DnsProblem::Rcode(rcode)),
+    }
+}
+
+/// Tells how much a problem says about why there is no answer.
+fn weight(problem: &DnsProblem) -> u8 {
+    match problem {
+        DnsProblem::TimedOut => 0,
+        DnsProblem::Unreachable(_) => 1,
+        DnsProblem::Malformed => 2,
+        DnsProblem::NoSuchName
+        | DnsProblem::NoData
+        | DnsProblem::ServFail
+        | DnsProblem::Refused
+        | DnsProblem::Rcode(_) => 3,
+    }
+}

@@ -1,0 +1,137 @@
+//! Certificates for tests: one little PKI, made once per process, valid from 2020 to 2100.
+
+use std::sync::{Arc, OnceLock};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CustomExtension, DnType, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, SignatureAlgorithm, date_time_ymd,
+};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+
+/// The kind of a certificate's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyType {
+    /// NIST P-256.
+    P256,
+    /// NIST P-384.
+    P384,
+    /// NIST P-521.
+    P521,
+    /// Ed25519.
+    Ed25519,
+    /// RSA with 2048 bits.
+    Rsa2048,
+}
+
+impl KeyType {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::P256, Self::P384, Self::P521, Self::Ed25519, Self::Rsa2048];
+
+    fn algorithm(self) -> &'static SignatureAlgorithm {
+        match self {
+            Self::P256 => &rcgen::PKCS_ECDSA_P256_SHA256,
+            Self::P384 => &rcgen::PKCS_ECDSA_P384_SHA384,
+            Self::P521 => &rcgen::PKCS_ECDSA_P521_SHA512,
+            Self::Ed25519 => &rcgen::PKCS_ED25519,
+            Self::Rsa2048 => &rcgen::PKCS_RSA_SHA256,
+        }
+    }
+
+    /// Tells this type's key pair; each is made once per process.
+    fn key(self) -> &'static KeyPair {
+        static KEYS: [OnceLock<KeyPair>; 5] = [const { OnceLock::new() }; 5];
+        KEYS[self as usize].get_or_init(|| new_key(self))
+    }
+}
+
+/// A certificate chain, leaf first, with the leaf's key.
+#[derive(Debug)]
+pub struct Identity {
+    /// The chain as a server sends it.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The private key of the first certificate.
+    pub key: PrivateKeyDer<'static>,
+}
+
+/// Makes a server's identity: a leaf for `mx.example.org` and its issuer, which is the root.
+pub fn server(key: KeyType) -> Arc<Identity> {
+    Arc::new(issue("mx.example.org", key, vec![]))
+}
+
+/// Makes an identity with nothing but a small self-signed Ed25519 certificate, whose signatures all
+/// have the same length, for tests that count octets.
+pub fn small() -> Arc<Identity> {
+    static SMALL: OnceLock<Arc<Identity>> = OnceLock::new();
+    let make = || {
+        let key = KeyType::Ed25519.key();
+        let params = params("mx.example.org");
+        let leaf = params.self_signed(key).expect("parameters are complete");
+        Arc::new(Identity { chain: vec![leaf.der().clone()], key: private_key(key) })
+    };
+    SMALL.get_or_init(make).clone()
+}
+
+/// Makes a client's identity, issued by the [`root`].
+pub fn client() -> Arc<Identity> {
+    Arc::new(issue("client.example", KeyType::P256, vec![]))
+}
+
+/// Makes a server's identity whose chain comes to somewhat more than so many octets.
+pub fn bulky(octets: usize) -> Arc<Identity> {
+    let mut identity = issue("mx.example.org", KeyType::P256, vec![]);
+    let filling = |octets| {
+        let oid = [1, 3, 6, 1, 4, 1, 32473, 1];
+        let filling = CustomExtension::from_oid_content(&oid, vec![0; octets]);
+        issue("filling", KeyType::P256, vec![filling]).chain.swap_remove(0)
+    };
+    identity.chain.extend((0..octets / 10_000).map(|_| filling(10_000)));
+    identity.chain.push(filling(octets % 10_000));
+    Arc::new(identity)
+}
+
+/// Tells the root certificate, which issues all others directly.
+pub fn root() -> CertificateDer<'static> {
+    authority().0.clone()
+}
+
+fn authority() -> &'static (CertificateDer<'static>, CertificateParams) {
+    static ROOT: OnceLock<(CertificateDer<'static>, CertificateParams)> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        let mut params = params("Test Root");
+        params.subject_alt_names.clear();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        let root = params.self_signed(authority_key()).expect("parameters are complete");
+        (root.der().clone(), params)
+    })
+}
+
+fn authority_key() -> &'static KeyPair {
+    static KEY: OnceLock<KeyPair> = OnceLock::new();
+    KEY.get_or_init(|| new_key(KeyType::P256))
+}
+
+fn issue(name: &str, key: KeyType, extensions: Vec<CustomExtension>) -> Identity {
+    let (root, root_params) = authority();
+    let mut params = params(name);
+    params.custom_extensions = extensions;
+    let issuer = Issuer::from_params(root_params, authority_key());
+    let leaf = params.signed_by(key.key(), &issuer).expect("parameters are complete");
+    Identity { chain: vec![leaf.der().clone(), root.clone()], key: private_key(key.key()) }
+}
+
+fn params(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::new(vec![name.to_owned()]).expect("it is a name");
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.not_before = date_time_ymd(2020, 1, 1);
+    params.not_after = date_time_ymd(2100, 1, 1);
+    params
+}
+
+fn new_key(key: KeyType) -> KeyPair {
+    KeyPair::generate_for(key.algorithm()).expect("the provider makes such keys")
+}
+
+fn private_key(key: &KeyPair) -> PrivateKeyDer<'static> {
+    PrivatePkcs8KeyDer::from(key.serialize_der()).into()
+}

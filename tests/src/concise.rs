@@ -1,0 +1,61 @@
+//! Events and outputs as one short line each, for expectations and diffs.
+
+use tlsfinger_core::report::{Event, LookupError, StepProblem, TlsNote};
+use tlsfinger_core::{Instant, Output};
+
+/// Writes an event as one line, the dialogue as people know it: `> EHLO me`, `< 250 hello`.
+pub fn event(event: &Event) -> String {
+    match event {
+        Event::LookupFailed(LookupError::Native { host, error }) => {
+            format!("lookup of {host} failed: {error}")
+        }
+        Event::LookupFailed(error) => format!("lookup failed: {error:?}"),
+        Event::ConnectFailed(peer, error) => format!("no connection to {peer}: {error}"),
+        Event::Connected(peer) => format!("connected to {peer}"),
+        Event::Command(command) => format!("> {command}"),
+        Event::ReplyLine(line) => format!("< {}", line.escape_ascii()),
+        Event::TextBeforeTls { octets } => format!("dropped {octets} octets of text before TLS"),
+        Event::StepFailed(step, problem) => format!("{step:?} {}", step_problem(problem)),
+        Event::Negotiating(peer, _) => format!("negotiating with {peer}"),
+        Event::ServerName(name) => format!("server name {name}"),
+        Event::ServerNameNotSent(name) => format!("server name {name} cannot be sent"),
+        Event::Tls(TlsNote::Message(direction, message)) => format!("{direction:?} {message:?}"),
+        Event::Tls(TlsNote::Alert(direction, alert)) => format!("{direction:?} alert {}", alert.0),
+        Event::Tls(TlsNote::Wire(direction, bytes)) => {
+            format!("{direction:?} {} octets on the wire", bytes.len())
+        }
+        Event::HandshakeFailed(peer, error) => format!("handshake with {peer} failed: {error:?}"),
+        Event::TlsBroke(peer, error) => format!("TLS with {peer} broke: {error:?}"),
+        Event::Judged(peer, facts, verdict) => {
+            format!("{} {peer} {} {}", verdict.status, facts.version, facts.suite.openssl)
+        }
+        Event::Truncated(peer) => format!("{peer} ended without close_notify"),
+        #[allow(unreachable_patterns, reason = "new events show in full until they have a line")]
+        other => format!("{other:?}"),
+    }
+}
+
+fn step_problem(problem: &StepProblem) -> String {
+    match problem {
+        StepProblem::Refused(reply) => {
+            format!("refused: {} {}", reply.code, reply.text.escape_ascii())
+        }
+        StepProblem::Lost(None) => "lost".to_owned(),
+        StepProblem::Lost(Some(error)) => format!("lost: {error}"),
+        StepProblem::TimedOut => "timed out".to_owned(),
+        StepProblem::ReplyTooLong => "reply too long".to_owned(),
+        #[allow(unreachable_patterns, reason = "new problems show in full until they have a line")]
+        other => format!("{other:?}"),
+    }
+}
+
+/// Writes an output as one line: as in a trace, but shorter, and with times in milliseconds.
+pub fn output(output: &Output) -> String {
+    match output {
+        Output::Tell(told) => format!("tell {}", event(told)),
+        Output::Finished(report) => format!("finished {}", report.destination.text),
+        Output::Wait(Instant::NEVER, why) => format!("wait never {why}"),
+        Output::Wait(until, why) => format!("wait {} {why}", until.as_micros() as f64 / 1000.0),
+        other => other.to_string(),
+    }
+}
