@@ -9,6 +9,7 @@ use tlsfinger_tests::dns_server::DnsServer;
 use tlsfinger_tests::loopback::Loopback;
 use tlsfinger_tests::peer::Script;
 
+#[expect(clippy::print_stdout, reason = "it is there to be read")]
 fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let server = Loopback::tcp(Script::smtp())?;
     let port = server.port();
