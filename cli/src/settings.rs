@@ -82,7 +82,6 @@ fn not_yet(options: &Options) -> Option<char> {
     let given = [
         ('H', !chain_files.is_empty()),
         ('k', options.certificate_file.is_some()),
-        ('x', options.raw_public_keys),
         ('X', options.tlsproxy),
     ];
     given.into_iter().find_map(|(letter, given)| given.then_some(letter))
@@ -166,7 +165,7 @@ pub(crate) fn decide(
                 .as_deref()
                 .filter(|name| !name.is_empty())
                 .map(server_name),
-            raw_public_keys: false,
+            raw_public_keys: options.raw_public_keys,
             versions: wish.versions,
             suites: Some(wish.suites),
             groups: wish.groups,
