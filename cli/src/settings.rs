@@ -2,14 +2,18 @@
 //! is wrong.
 
 mod error;
+mod identity;
 mod lookup;
 mod offer;
 
 use std::ffi::OsStr;
+use std::path::Path;
 use std::time::Duration;
 
+use tlsfinger_core::IoError;
 use tlsfinger_core::config::{Config, Dialect, Family, Level, Reuse, ServerNameChoice, Watch};
 use tlsfinger_core::destination::{Destination, HostError, Place, host_to_ascii, tcp_port};
+use tlsfinger_core::tls::Identity;
 
 use crate::flags::Refusal;
 use crate::line::{Charset, Message};
@@ -50,6 +54,8 @@ pub(crate) struct Show {
 pub(crate) struct System {
     /// The name of this machine.
     pub(crate) host_name: String,
+    /// Reads a file that an option names.
+    pub(crate) read: fn(&Path) -> Result<Vec<u8>, IoError>,
     /// Reads the text of services(5).
     pub(crate) services: fn() -> Vec<u8>,
     /// Reads the text of resolv.conf(5).
@@ -65,14 +71,11 @@ pub(crate) struct System {
 /// The options that are understood but do nothing yet. They are refused, because a probe that
 /// leaves out what was asked for would mislead.
 fn not_yet(options: &Options) -> Option<char> {
-    let Options { trust_anchors, chain_files, .. } = options;
     let given = [
-        ('A', !trust_anchors.is_empty()),
+        ('A', !options.trust_anchors.is_empty()),
         ('C', options.show_chain),
         ('d', options.digest.is_some()),
         ('F', options.ca_file.is_some()),
-        ('H', !chain_files.is_empty()),
-        ('k', options.certificate_file.is_some()),
         ('P', options.ca_path.is_some()),
         ('x', options.raw_public_keys),
         ('X', options.tlsproxy),
@@ -120,6 +123,13 @@ pub(crate) fn decide(
     if level != Level::None {
         wish.warn(notes);
     }
+    let (level, identity) = match identity::read(options, system.read, notes) {
+        _ if level == Level::None => (level, Identity::default()),
+        Some(identity) => (level, identity),
+        // The reference says QUIT in clear text instead.
+        None if options.wrapper => return Err(SettingError::WrapperWithoutTls.into()),
+        None => (Level::None, Identity::default()),
+    };
     let lookup = lookup::decide(options, hosts, &parameters, system);
     let dialect = if options.lmtp { Dialect::Lmtp } else { Dialect::Smtp };
     let [destination, matches @ ..] = options.operands.as_slice() else {
@@ -150,6 +160,7 @@ pub(crate) fn decide(
         versions: wish.versions,
         suites: Some(wish.suites),
         groups: wish.groups,
+        identity,
         flaw: wish.flaw,
         watch: Watch {
             messages: log.has(Log::SSL_DEBUG),
@@ -263,8 +274,25 @@ mod tests {
     use tlsfinger_core::config::{DnssecTrust, InsecureMx, Lookup};
     use tlsfinger_core::resolve::ResolvConf;
 
+    use tlsfinger_core::IoErrorKind;
+
     use super::*;
     use crate::flags::{Asked, parse};
+
+    /// Files of the tests.
+    fn read(path: &Path) -> Result<Vec<u8>, IoError> {
+        let text: &[u8] = match path.to_str() {
+            Some("ec.key") => include_bytes!("../../core/src/tls/testdata/ec.key"),
+            Some("ec.crt") => include_bytes!("../../core/src/tls/testdata/ec.crt"),
+            Some("rsa.key") => include_bytes!("../../core/src/tls/testdata/rsa.key"),
+            Some("empty") => b"",
+            _ => {
+                let message = "No such file or directory".to_owned();
+                return Err(IoError { kind: IoErrorKind::NotFound, code: 2, message });
+            }
+        };
+        Ok(text.to_vec())
+    }
 
     fn decide_words(words: &[&str]) -> (Result<Settings, Refusal>, Vec<String>) {
         let Ok(Asked::Probe(options)) = parse(words.iter().map(OsString::from), true) else {
@@ -272,6 +300,7 @@ mod tests {
         };
         let system = System {
             host_name: "client".into(),
+            read,
             services: || b"odd 2525/tcp".to_vec(),
             resolv_conf: || b"nameserver 192.0.2.53".to_vec(),
             mail_verbose: false,
@@ -362,6 +391,73 @@ mod tests {
     }
 
     #[test]
+    fn client_keys() {
+        let trailer = "error loading private keys and certificates from";
+        let off = "disabling TLS support";
+        let table: &[(&[&str], &[String], usize)] = &[
+            (&["-k", "ec.crt", "-K", "ec.key"], &[], 1),
+            (&["-K", "ec.key", "-k", "ec.crt"], &[], 1),
+            (
+                &["-H", "none.pem"],
+                &["error opening chain file: none.pem: No such file or directory".into()],
+                0,
+            ),
+            (
+                &["-H", "ec.crt", "-H", "ec.key"],
+                &[
+                    "error loading chain from ec.crt: key not first".into(),
+                    format!("{trailer}: ec.crt, ec.key: {off}"),
+                ],
+                0,
+            ),
+            (
+                &["-k", "ec.crt"],
+                &["No private key found in ec.crt".into(), format!("{trailer}: ec.crt: {off}")],
+                0,
+            ),
+            (&["-Hempty"], &["No PEM data in empty".into(), format!("{trailer}: empty: {off}")], 0),
+            (
+                &["-H", "ec.key"],
+                &[
+                    "No certs for key at index 0 in ec.key".into(),
+                    format!("{trailer}: ec.key: {off}"),
+                ],
+                0,
+            ),
+            (
+                &["-k", "ec.crt", "-K", "rsa.key"],
+                &[
+                    format!(
+                        "RSA private key in rsa.key does not match public key in ec.crt: {off}"
+                    ),
+                    "TLS library problem: key at index 0 does not match its certificate".into(),
+                ],
+                0,
+            ),
+            (
+                &["-k", "none.pem", "-K", "rsa.key"],
+                &[
+                    format!("cannot get RSA certificate from file \"none.pem\": {off}"),
+                    "TLS library problem: No such file or directory".into(),
+                ],
+                0,
+            ),
+        ];
+        for (words, warnings, keys) in table {
+            let words = [&["-lmay"], *words, &["a"]].concat();
+            let (settings, notes) = decide_words(&words);
+            let expected: Vec<_> = warnings.iter().map(|text| format!("Warning {text}")).collect();
+            assert_eq!(notes, expected, "{words:?}");
+            let config = settings.unwrap().config;
+            assert_eq!(config.identity.key_kinds().count(), *keys);
+            let is_off = warnings.iter().any(|text| text.ends_with(off));
+            assert_eq!(config.level == Level::None, is_off, "{words:?}");
+        }
+        let wrapper = decide_words(&["-w", "-Hempty", "a"]).0;
+        assert_eq!(wrapper, Err(SettingError::WrapperWithoutTls.into()));
+    }
+
+    #[test]
     fn fatal_errors() {
         let table: &[(&[&str], &str)] = &[
             (&["-a", "ipv5", "a"], "bad '-a' option value: ipv5"),
@@ -411,6 +507,7 @@ mod tests {
         };
         let system = System {
             host_name: "c.d".into(),
+            read,
             services: Vec::new,
             resolv_conf: || b"nameserver 192.0.2.53".to_vec(),
             mail_verbose: false,

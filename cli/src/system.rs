@@ -17,6 +17,7 @@ use crate::settings::System;
 pub(crate) fn ask(program: &Program) -> Result<System, FileError> {
     Ok(System {
         host_name: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        read: |path| File::read(path).map(|file| file.text).map_err(|error| error.error),
         services: || File::text_or_nothing("/etc/services"),
         resolv_conf: || File::text_or_nothing("/etc/resolv.conf"),
         mail_verbose: env::var_os("MAIL_VERBOSE").is_some(),

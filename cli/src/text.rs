@@ -8,6 +8,7 @@ mod summary;
 use std::sync::Arc;
 
 use tlsfinger_core::IoError;
+use tlsfinger_core::cert::KeyKind;
 use tlsfinger_core::config::Level;
 use tlsfinger_core::config::OfferFlaw;
 use tlsfinger_core::report::{
@@ -30,6 +31,8 @@ pub(crate) struct Narrator {
     destination: String,
     cipher_list: String,
     odd_bounds: Vec<String>,
+    /// The kinds of keys that may sign for this client.
+    client_keys: Vec<KeyKind>,
     /// Plain text in front of TLS is told even if nobody asked for more.
     warns_of_text_before_tls: bool,
     /// The level is `dane-only`.
@@ -47,6 +50,7 @@ impl Narrator {
             destination: config.destination.text.clone(),
             cipher_list: settings.cipher_list.clone(),
             odd_bounds: settings.odd_bounds.clone(),
+            client_keys: config.identity.key_kinds().collect(),
             warns_of_text_before_tls: !program.is_posttls_finger() || show.verbose > 0,
             dane_only: config.level == Level::DaneOnly,
             peer: String::new(),
@@ -223,7 +227,7 @@ impl Narrator {
         if self.show.log.has(Log::SUMMARY) {
             let peer = lower(peer);
             let status = verdict.status;
-            let tls = summary::connection(facts);
+            let tls = summary::connection(facts, &self.client_keys);
             say(Message::info(format!("{status} TLS connection established to {peer}: {tls}")));
         }
     }

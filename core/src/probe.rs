@@ -324,6 +324,7 @@ fn plan(config: &Config, target: &Target, again: bool) -> Plan {
         versions: config.versions,
         suites: config.suites.clone(),
         groups: config.groups.clone(),
+        identity: config.identity.clone(),
         sha1: target.level <= Level::Encrypt,
         ..Offer::default()
     };

@@ -20,6 +20,7 @@ pub use protocols::{InvalidProtocols, Protocols};
 use std::time::Duration;
 
 use crate::destination::Destination;
+use crate::tls::Identity;
 
 /// Everything that decides a probe besides seed, time and what the world does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub struct Config {
     pub suites: Option<Vec<u16>>,
     /// Key exchange groups to offer, in order of preference.
     pub groups: Groups,
+    /// Client keys and certificates (`-H`, `-k`, `-K`).
+    pub identity: Identity,
     /// Why the caller's wishes about these cannot be granted; each connection then ends where TLS
     /// would begin.
     pub flaw: Option<OfferFlaw>,
@@ -171,6 +174,7 @@ impl Default for Config {
             versions: Versions { tls12: true, tls13: true },
             suites: None,
             groups: Groups::default(),
+            identity: Identity::default(),
             flaw: None,
             reuse: None,
             watch: Watch::default(),

@@ -1,6 +1,7 @@
 //! What is offered to a server before anything is known of it.
 
 use crate::report::{Group, TlsVersion};
+use crate::tls::Identity;
 
 /// All that the policy decides before connecting. Kept in the Observation, so that a verdict for
 /// another policy knows whether it would have asked the same question.
@@ -18,6 +19,8 @@ pub struct Offer {
     pub sha1: bool,
     /// Which kind of certificate is asked for.
     pub certificates: ServerCertificates,
+    /// Who this client says it is if it is asked.
+    pub identity: Identity,
 }
 
 /// The protocol versions offered.
@@ -86,6 +89,7 @@ impl Default for Offer {
             groups: Groups::default(),
             sha1: false,
             certificates: ServerCertificates::X509,
+            identity: Identity::default(),
         }
     }
 }
