@@ -246,12 +246,12 @@ fn destination(
     }
     let destination =
         Destination::parse(&text, dialect, port_of).map_err(SettingError::Destination)?;
-    if let Place::Inet { service, .. } = &destination.place {
-        if verbose > 0 {
-            let default = if dialect == Dialect::Lmtp { "24" } else { "smtp" };
-            let service = service.as_deref().unwrap_or(default);
-            notes.push(Message::info(format!("parse_destination: {} {service}", destination.text)));
-        }
+    if let Place::Inet { service, .. } = &destination.place
+        && verbose > 0
+    {
+        let default = if dialect == Dialect::Lmtp { "24" } else { "smtp" };
+        let service = service.as_deref().unwrap_or(default);
+        notes.push(Message::info(format!("parse_destination: {} {service}", destination.text)));
     }
     Ok(destination)
 }
@@ -403,6 +403,11 @@ mod tests {
                 0,
             ),
             (
+                &["-k", "none.pem"],
+                &["error opening chain file: none.pem: No such file or directory".into()],
+                0,
+            ),
+            (
                 &["-H", "ec.crt", "-H", "ec.key"],
                 &[
                     "error loading chain from ec.crt: key not first".into(),
@@ -450,7 +455,8 @@ mod tests {
             assert_eq!(notes, expected, "{words:?}");
             let config = settings.unwrap().config;
             assert_eq!(config.identity.key_kinds().count(), *keys);
-            let is_off = warnings.iter().any(|text| text.ends_with(off));
+            let is_off = words.contains(&"-k") && *keys == 0
+                || warnings.iter().any(|text| text.ends_with(off));
             assert_eq!(config.level == Level::None, is_off, "{words:?}");
         }
         let wrapper = decide_words(&["-w", "-Hempty", "a"]).0;

@@ -11,31 +11,73 @@ use crate::options::Options;
 
 /// Reads them. `None` if they are of no use: then there is no TLS, as in the reference; `notes`
 /// tell why.
-pub(super) fn read(
-    options: &Options,
-    read: fn(&Path) -> Result<Vec<u8>, IoError>,
+pub(super) fn read(options: &Options, read: Read, notes: &mut Vec<Message>) -> Option<Identity> {
+    match (&options.certificate_file, &options.key_file) {
+        (Some(certificate), Some(key)) if certificate == key => file(certificate, read, notes),
+        (Some(certificate), Some(key)) => pair(certificate, key, read, notes),
+        _ => chains(&options.chain_files.join(", "), read, notes),
+    }
+}
+
+type Read = fn(&Path) -> Result<Vec<u8>, IoError>;
+
+/// Reads a list of files, each with chains. One that cannot be opened ends the list; TLS goes on.
+fn chains(list: &str, read: Read, notes: &mut Vec<Message>) -> Option<Identity> {
+    let mut identity = Identity::default();
+    let names = list.split([',', ' ', '\t', '\r', '\n']).filter(|name| !name.is_empty());
+    for name in names {
+        match read(Path::new(name)) {
+            Err(error) => {
+                notes.push(not_opened(name, &error));
+                break;
+            }
+            Ok(text) => {
+                if let Err(error) = identity.add_chains(&text) {
+                    return refuse(name, list, &error, notes);
+                }
+            }
+        }
+    }
+    Some(identity)
+}
+
+/// Reads one file with one key and its certificates.
+fn file(path: &Path, read: Read, notes: &mut Vec<Message>) -> Option<Identity> {
+    let name = path.display().to_string();
+    let mut identity = Identity::default();
+    match read(path).map(|text| identity.add_file(&text)) {
+        Err(error) => {
+            notes.push(not_opened(&name, &error));
+            return None;
+        }
+        Ok(Err(error)) => return refuse(&name, &name, &error, notes),
+        Ok(Ok(false)) => {}
+        Ok(Ok(true)) => notes.push(Message::warning(format!("ignoring second key in {name}"))),
+    }
+    Some(identity)
+}
+
+fn not_opened(name: &str, error: &IoError) -> Message {
+    Message::warning(format!("error opening chain file: {name}: {error}"))
+}
+
+/// Tells what is wrong with a file of `list`.
+fn refuse(
+    name: &str,
+    list: &str,
+    error: &IdentityError,
     notes: &mut Vec<Message>,
 ) -> Option<Identity> {
+    notes.push(Message::warning(problem(name, error)));
+    notes.push(Message::warning(format!(
+        "error loading private keys and certificates from: {list}: disabling TLS support"
+    )));
+    None
+}
+
+/// Reads a file with certificates and another with their key.
+fn pair(certificate: &Path, key: &Path, read: Read, notes: &mut Vec<Message>) -> Option<Identity> {
     let mut identity = Identity::default();
-    let (certificate, key) = match (&options.certificate_file, &options.key_file) {
-        (Some(certificate), Some(key)) if certificate != key => (certificate, key),
-        (Some(file), Some(_)) => {
-            let list = file.display().to_string();
-            return read_list(&list, read, notes, &mut |text| {
-                identity.add_file(text).map(|passed_over| {
-                    passed_over.then(|| format!("ignoring second key in {list}"))
-                })
-            })
-            .then_some(identity);
-        }
-        _ => {
-            let list = options.chain_files.join(", ");
-            return read_list(&list, read, notes, &mut |text| {
-                identity.add_chains(text).map(|()| None)
-            })
-            .then_some(identity);
-        }
-    };
     let (certificate_name, key_name) = (certificate.display(), key.display());
     let no_certificate = format!("cannot get RSA certificate from file \"{certificate_name}\"");
     let no_key = format!("cannot get RSA private key from file \"{key_name}\"");
@@ -58,39 +100,6 @@ pub(super) fn read(
     notes.push(Message::warning(format!("{text}: disabling TLS support")));
     notes.push(Message::warning(format!("TLS library problem: {detail}")));
     None
-}
-
-/// Reads the files of a list and adds what stands in each. A file that cannot be opened ends the
-/// list; `false` if one is of no use.
-fn read_list(
-    list: &str,
-    read: fn(&Path) -> Result<Vec<u8>, IoError>,
-    notes: &mut Vec<Message>,
-    add: &mut dyn FnMut(&[u8]) -> Result<Option<String>, IdentityError>,
-) -> bool {
-    let names = list.split([',', ' ', '\t', '\r', '\n']).filter(|name| !name.is_empty());
-    for name in names {
-        let text = match read(Path::new(name)) {
-            Ok(text) => text,
-            Err(error) => {
-                let text = format!("error opening chain file: {name}: {error}");
-                notes.push(Message::warning(text));
-                return true;
-            }
-        };
-        match add(&text) {
-            Ok(warning) => notes.extend(warning.map(Message::warning)),
-            Err(error) => {
-                notes.push(Message::warning(problem(name, &error)));
-                notes.push(Message::warning(format!(
-                    "error loading private keys and certificates from: {list}: disabling TLS \
-                     support"
-                )));
-                return false;
-            }
-        }
-    }
-    true
 }
 
 fn problem(file: &str, error: &IdentityError) -> String {

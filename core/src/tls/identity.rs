@@ -291,12 +291,12 @@ impl SigningKey for NotedKey {
 mod tests {
     use super::*;
 
-    const RSA: (&[u8], &[u8]) =
-        (include_bytes!("testdata/rsa.key"), include_bytes!("testdata/rsa.crt"));
-    const EC: (&[u8], &[u8]) =
-        (include_bytes!("testdata/ec.key"), include_bytes!("testdata/ec.crt"));
-    const ED: (&[u8], &[u8]) =
-        (include_bytes!("testdata/ed.key"), include_bytes!("testdata/ed.crt"));
+    /// A key and its certificate.
+    type Pair = (&'static [u8], &'static [u8]);
+
+    const RSA: Pair = (include_bytes!("testdata/rsa.key"), include_bytes!("testdata/rsa.crt"));
+    const EC: Pair = (include_bytes!("testdata/ec.key"), include_bytes!("testdata/ec.crt"));
+    const ED: Pair = (include_bytes!("testdata/ed.key"), include_bytes!("testdata/ed.crt"));
     const RSA_PKCS1: &[u8] = include_bytes!("testdata/rsa1.key");
     /// Begins with a block of parameters.
     const EC_SEC1: &[u8] = include_bytes!("testdata/ec1.key");
@@ -310,7 +310,7 @@ mod tests {
     #[test]
     fn every_encoding_of_a_key_is_read() {
         let p256 = KeyKind::Ec(crate::cert::Curve::P256);
-        let table: &[(&[u8], (&[u8], &[u8]), KeyKind)] = &[
+        let table: &[(&[u8], Pair, KeyKind)] = &[
             (RSA.0, RSA, KeyKind::Rsa { bits: 2048 }),
             (RSA_PKCS1, RSA, KeyKind::Rsa { bits: 2048 }),
             (EC.0, EC, p256.clone()),
