@@ -5,22 +5,24 @@ mod error;
 mod identity;
 mod lookup;
 mod offer;
+mod policy;
 
 use std::ffi::OsStr;
 use std::path::Path;
 use std::time::Duration;
 
-use tlsfinger_core::IoError;
-use tlsfinger_core::config::{Config, Dialect, Family, Level, Reuse, ServerNameChoice, Watch};
+use tlsfinger_core::cert::Digest;
+use tlsfinger_core::config::{
+    Config, Dialect, Family, Level, Policy, Reuse, ServerNameChoice, Watch,
+};
 use tlsfinger_core::destination::{Destination, HostError, Place, host_to_ascii, tcp_port};
-use tlsfinger_core::tls::Identity;
 
 use crate::flags::Refusal;
 use crate::line::{Charset, Message};
 use crate::log::Log;
 use crate::options::{Options, Runtime};
 use crate::parameters::Parameters;
-use crate::system::File;
+use crate::system::{File, FileError};
 use crate::usage::UsageError;
 
 pub(crate) use error::SettingError;
@@ -38,7 +40,7 @@ pub(crate) struct Settings {
 }
 
 /// What is shown of what happens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Show {
     /// The dialogue.
     pub(crate) chat: bool,
@@ -46,6 +48,10 @@ pub(crate) struct Show {
     pub(crate) log: Log,
     /// How much else.
     pub(crate) verbose: u32,
+    /// The certificates in PEM form (`-C`).
+    pub(crate) chain: bool,
+    /// The digest of fingerprints.
+    pub(crate) digest: Digest,
     pub(crate) charset: Charset,
 }
 
@@ -54,8 +60,6 @@ pub(crate) struct Show {
 pub(crate) struct System {
     /// The name of this machine.
     pub(crate) host_name: String,
-    /// Reads a file that an option names.
-    pub(crate) read: fn(&Path) -> Result<Vec<u8>, IoError>,
     /// Reads the text of services(5).
     pub(crate) services: fn() -> Vec<u8>,
     /// Reads the text of resolv.conf(5).
@@ -64,6 +68,10 @@ pub(crate) struct System {
     pub(crate) mail_verbose: bool,
     /// Scripts of posttls-finger(1) call: its defaults hold.
     pub(crate) posttls_finger: bool,
+    /// Reads a file.
+    pub(crate) read: fn(&Path) -> Result<File, FileError>,
+    /// Lists the names in a directory; none if it cannot be read.
+    pub(crate) list: fn(&Path) -> Vec<String>,
     /// Postfix's main.cf, if there is one.
     pub(crate) main_cf: Option<File>,
 }
@@ -71,15 +79,7 @@ pub(crate) struct System {
 /// The options that are understood but do nothing yet. They are refused, because a probe that
 /// leaves out what was asked for would mislead.
 fn not_yet(options: &Options) -> Option<char> {
-    let given = [
-        ('A', !options.trust_anchors.is_empty()),
-        ('C', options.show_chain),
-        ('d', options.digest.is_some()),
-        ('F', options.ca_file.is_some()),
-        ('P', options.ca_path.is_some()),
-        ('x', options.raw_public_keys),
-        ('X', options.tlsproxy),
-    ];
+    let given = [('x', options.raw_public_keys), ('X', options.tlsproxy)];
     given.into_iter().find_map(|(letter, given)| given.then_some(letter))
 }
 
@@ -101,13 +101,10 @@ pub(crate) fn decide(
         return Err(SettingError::ChainAndCertificate.into());
     }
     let hosts = lookup::hosts(options.lookup.as_deref())?;
-    let mut log = log(options.log.as_deref(), notes);
+    let log = log(options.log.as_deref(), notes);
     let level = level(options.level.as_deref())?;
     if level == Level::None && options.wrapper {
         return Err(SettingError::WrapperWithoutTls.into());
-    }
-    if level >= Level::Fingerprint {
-        log |= Log::UNTRUSTED;
     }
     let connect_timeout = timeout('t', options.connect_timeout)?;
     let command_timeout = timeout('T', options.command_timeout)?;
@@ -116,28 +113,27 @@ pub(crate) fn decide(
     }
     let main_cf = system.main_cf.as_ref();
     let parameters = Parameters::evaluate(main_cf, &options.parameters, &system.host_name, notes)?;
-    if level != Level::None && log.has(Log::VERBOSE) {
-        notes.push(Message::info("initializing the client-side TLS engine"));
+    let anchors = policy::anchors(options, level, log, system, notes)?;
+    let mut engine = policy::Engine::default();
+    if level != Level::None {
+        if log.has(Log::VERBOSE) {
+            notes.push(Message::info("initializing the client-side TLS engine"));
+        }
+        engine = policy::Engine::start(options, &parameters, system, notes);
+    }
+    if engine.is_off && options.wrapper {
+        return Err(SettingError::WrapperWithoutTls.into());
     }
     let wish = offer::Wish::new(options, &parameters, level);
-    if level != Level::None {
+    if level != Level::None && !engine.is_off {
         wish.warn(notes);
     }
-    let (level, identity) = match identity::read(options, system.read, notes) {
-        _ if level == Level::None => (level, Identity::default()),
-        Some(identity) => (level, identity),
-        // The reference says QUIT in clear text instead.
-        None if options.wrapper => return Err(SettingError::WrapperWithoutTls.into()),
-        None => (Level::None, Identity::default()),
-    };
     let lookup = lookup::decide(options, hosts, &parameters, system);
     let dialect = if options.lmtp { Dialect::Lmtp } else { Dialect::Smtp };
     let [destination, matches @ ..] = options.operands.as_slice() else {
         return Err(Refusal::Usage(UsageError::NoDestination));
     };
-    if !matches.is_empty() {
-        return Err(SettingError::MatchNotYet.into());
-    }
+    let matches = policy::matches(matches, level, log, notes);
     let known_ports = &parameters.known_ports;
     let port_of =
         |name: &str| known_ports.port(name).or_else(|| tcp_port(&(system.services)(), name));
@@ -150,17 +146,27 @@ pub(crate) fn decide(
         connect_timeout,
         command_timeout,
         family,
-        level,
-        server_name: options
-            .server_name
-            .as_deref()
-            .filter(|name| !name.is_empty())
-            .map(server_name),
         lookup,
-        versions: wish.versions,
-        suites: Some(wish.suites),
-        groups: wish.groups,
-        identity,
+        level,
+        no_tls: engine.is_off,
+        policy: Policy {
+            matches: matches.rules,
+            pins: matches.pins,
+            trust: engine.roots,
+            anchors,
+            digest: engine.digest,
+            dane_digests: engine.dane_digests,
+            server_name: options
+                .server_name
+                .as_deref()
+                .filter(|name| !name.is_empty())
+                .map(server_name),
+            raw_public_keys: false,
+            versions: wish.versions,
+            suites: Some(wish.suites),
+            groups: wish.groups,
+            identity: engine.identity,
+        },
         flaw: wish.flaw,
         watch: Watch {
             messages: log.has(Log::SSL_DEBUG),
@@ -169,7 +175,14 @@ pub(crate) fn decide(
         },
         reuse,
     };
-    let show = Show { chat: !options.without_chat, log, verbose, charset: parameters.charset };
+    let show = Show {
+        chat: !options.without_chat,
+        log,
+        verbose,
+        chain: options.show_chain,
+        digest: engine.digest,
+        charset: parameters.charset,
+    };
     let runtime = options.runtime;
     Ok(Settings {
         config,
@@ -274,24 +287,18 @@ mod tests {
     use tlsfinger_core::config::{DnssecTrust, InsecureMx, Lookup};
     use tlsfinger_core::resolve::ResolvConf;
 
-    use tlsfinger_core::IoErrorKind;
-
     use super::*;
     use crate::flags::{Asked, parse};
+    use crate::system::FileError;
 
-    /// Files of the tests.
-    fn read(path: &Path) -> Result<Vec<u8>, IoError> {
-        let text: &[u8] = match path.to_str() {
-            Some("ec.key") => include_bytes!("../../core/src/tls/testdata/ec.key"),
-            Some("ec.crt") => include_bytes!("../../core/src/tls/testdata/ec.crt"),
-            Some("rsa.key") => include_bytes!("../../core/src/tls/testdata/rsa.key"),
-            Some("empty") => b"",
-            _ => {
-                let message = "No such file or directory".to_owned();
-                return Err(IoError { kind: IoErrorKind::NotFound, code: 2, message });
-            }
-        };
-        Ok(text.to_vec())
+    fn read(path: &Path) -> Result<File, FileError> {
+        let testdata = concat!(env!("CARGO_MANIFEST_DIR"), "/../core/src/tls/testdata");
+        let found = File::read(&Path::new(testdata).join(path));
+        let path = path.to_owned();
+        match found {
+            Ok(file) => Ok(File { path, ..file }),
+            Err(error) => Err(FileError { path, ..error }),
+        }
     }
 
     fn decide_words(words: &[&str]) -> (Result<Settings, Refusal>, Vec<String>) {
@@ -305,6 +312,7 @@ mod tests {
             resolv_conf: || b"nameserver 192.0.2.53".to_vec(),
             mail_verbose: false,
             posttls_finger: false,
+            list: |_| Vec::new(),
             main_cf: None,
         };
         let mut notes = Vec::new();
@@ -324,13 +332,15 @@ mod tests {
             Place::Inet { host: "example.org".into(), literal: false, service: None, port: 25 };
         let destination = Destination { text: "example.org".into(), place };
         let helo_name = "client.localdomain".to_owned();
-        let suites = settings.config.suites.clone();
+        let policy = Policy { suites: settings.config.policy.suites.clone(), ..Policy::default() };
         let resolvers = ResolvConf::parse(b"nameserver 192.0.2.53");
         let lookup = Lookup { resolvers, dnssec: DnssecTrust::Auto, ..Lookup::default() };
-        let expected = Config { destination, helo_name, lookup, suites, ..Config::default() };
+        let expected = Config { destination, helo_name, lookup, policy, ..Config::default() };
         assert_eq!(settings.config, expected);
-        let log = Log::SUMMARY | Log::CERTMATCH | Log::UNTRUSTED;
-        assert_eq!(settings.show, Show { chat: true, log, verbose: 0, charset: Charset::Utf8 });
+        let log = Log::SUMMARY | Log::CERTMATCH;
+        let (digest, charset) = (Digest::Sha256, Charset::Utf8);
+        let show = Show { chat: true, log, verbose: 0, chain: false, digest, charset };
+        assert_eq!(settings.show, show);
         assert_eq!(settings.runtime, Runtime::Blocking);
     }
 
@@ -359,7 +369,7 @@ mod tests {
         assert_eq!(config(&["-r", "3"]).reuse, reuse(3, 5));
         assert_eq!(config(&["-rx", "-m", "-1"]).reuse, reuse(0, 0));
         assert_eq!(config(&["-r", "-1", "-m2"]).reuse, None);
-        let name = |word| config(&["-s", word]).server_name.unwrap();
+        let name = |word| config(&["-s", word]).policy.server_name.unwrap();
         assert_eq!(name("nexthop"), ServerNameChoice::Nexthop);
         assert_eq!(name("hostname"), ServerNameChoice::Hostname);
         assert_eq!(name("Nexthop"), ServerNameChoice::Name("Nexthop".into()));
@@ -373,7 +383,6 @@ mod tests {
         assert!(!settings(&["-c"]).show.chat);
         assert_eq!(settings(&["-vv"]).show.verbose, 2);
         assert_eq!(settings(&["-lmay", "-Lnone"]).show.log, Log::NONE);
-        assert_eq!(settings(&["-lverify", "-Lnone"]).show.log, Log::UNTRUSTED);
     }
 
     #[test]
@@ -420,7 +429,11 @@ mod tests {
                 &["No private key found in ec.crt".into(), format!("{trailer}: ec.crt: {off}")],
                 0,
             ),
-            (&["-Hempty"], &["No PEM data in empty".into(), format!("{trailer}: empty: {off}")], 0),
+            (
+                &["-Hnothing.pem"],
+                &["No PEM data in nothing.pem".into(), format!("{trailer}: nothing.pem: {off}")],
+                0,
+            ),
             (
                 &["-H", "ec.key"],
                 &[
@@ -454,12 +467,12 @@ mod tests {
             let expected: Vec<_> = warnings.iter().map(|text| format!("Warning {text}")).collect();
             assert_eq!(notes, expected, "{words:?}");
             let config = settings.unwrap().config;
-            assert_eq!(config.identity.key_kinds().count(), *keys);
+            assert_eq!(config.policy.identity.key_kinds().count(), *keys);
             let is_off = words.contains(&"-k") && *keys == 0
                 || warnings.iter().any(|text| text.ends_with(off));
-            assert_eq!(config.level == Level::None, is_off, "{words:?}");
+            assert_eq!(config.no_tls, is_off, "{words:?}");
         }
-        let wrapper = decide_words(&["-w", "-Hempty", "a"]).0;
+        let wrapper = decide_words(&["-w", "-Hnothing.pem", "a"]).0;
         assert_eq!(wrapper, Err(SettingError::WrapperWithoutTls.into()));
     }
 
@@ -484,7 +497,6 @@ mod tests {
                 "When the '-H' option is used, neither the '-k', nor the '-K' options may be used",
             ),
             (&["-X", "-r-1", "a"], "option -X is not available yet"),
-            (&["a", "b"], "match arguments are not available yet"),
             (&["a:nosuch"], "unknown service: nosuch/tcp"),
             (&["[a"], "missing \"]\" in server description: [a"),
         ];
@@ -518,6 +530,7 @@ mod tests {
             resolv_conf: || b"nameserver 192.0.2.53".to_vec(),
             mail_verbose: false,
             posttls_finger: false,
+            list: |_| Vec::new(),
             main_cf: None,
         };
         let mut notes = Vec::new();

@@ -9,6 +9,7 @@ pub mod peer;
 pub mod playbook;
 pub mod referee;
 pub mod setting;
+pub mod told;
 pub mod toy;
 pub mod traces;
 pub mod world;

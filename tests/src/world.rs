@@ -9,16 +9,17 @@ mod run;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tlsfinger_core::machine::{Endpoint, LookupId, TransportId};
 use tlsfinger_core::{Input, Instant, IoError, IoErrorKind, Machine, Output};
 
-use crate::peer::{Act, Host, Peer};
+use crate::peer::{Act, Host, NameServer, Peer};
 use crate::playbook;
 use crate::referee::Referee;
+use crate::zones::Zones;
 
 pub use link::{Connect, Cut, How, Link};
 pub use run::{Run, Word};
@@ -131,6 +132,16 @@ impl<M: Machine> World<M> {
     pub fn listen(mut self, at: Endpoint, link: Link, host: impl Host + 'static) -> Self {
         self.places.insert(at, (link, Box::new(host)));
         self
+    }
+
+    /// Lets a name server listen, for UDP and for TCP.
+    pub fn name_server(self, at: SocketAddr, link: Link, zones: Zones) -> Self {
+        let (udp, tcp) = NameServer::both(zones, at.ip());
+        self.listen(Endpoint::Udp(at.into()), link.clone(), udp).listen(
+            Endpoint::Tcp(at.into()),
+            link,
+            tcp,
+        )
     }
 
     /// Makes a host known to native lookups.

@@ -2,37 +2,40 @@
 
 use std::path::Path;
 
-use tlsfinger_core::IoError;
 use tlsfinger_core::cert::PemError;
 use tlsfinger_core::tls::{Identity, IdentityError};
 
+use super::System;
 use crate::line::Message;
 use crate::options::Options;
+use crate::system::FileError;
 
 /// Reads them. `None` if they are of no use: then there is no TLS, as in the reference; `notes`
 /// tell why.
-pub(super) fn read(options: &Options, read: Read, notes: &mut Vec<Message>) -> Option<Identity> {
+pub(super) fn read(
+    options: &Options,
+    system: &System,
+    notes: &mut Vec<Message>,
+) -> Option<Identity> {
     match (&options.certificate_file, &options.key_file) {
-        (Some(certificate), Some(key)) if certificate == key => file(certificate, read, notes),
-        (Some(certificate), Some(key)) => pair(certificate, key, read, notes),
-        _ => chains(&options.chain_files.join(", "), read, notes),
+        (Some(certificate), Some(key)) if certificate == key => file(certificate, system, notes),
+        (Some(certificate), Some(key)) => pair(certificate, key, system, notes),
+        _ => chains(&options.chain_files.join(", "), system, notes),
     }
 }
 
-type Read = fn(&Path) -> Result<Vec<u8>, IoError>;
-
 /// Reads a list of files, each with chains. One that cannot be opened ends the list; TLS goes on.
-fn chains(list: &str, read: Read, notes: &mut Vec<Message>) -> Option<Identity> {
+fn chains(list: &str, system: &System, notes: &mut Vec<Message>) -> Option<Identity> {
     let mut identity = Identity::default();
     let names = list.split([',', ' ', '\t', '\r', '\n']).filter(|name| !name.is_empty());
     for name in names {
-        match read(Path::new(name)) {
+        match (system.read)(Path::new(name)) {
             Err(error) => {
-                notes.push(not_opened(name, &error));
+                notes.push(not_opened(&error));
                 break;
             }
-            Ok(text) => {
-                if let Err(error) = identity.add_chains(&text) {
+            Ok(file) => {
+                if let Err(error) = identity.add_chains(&file.text) {
                     return refuse(name, list, &error, notes);
                 }
             }
@@ -42,12 +45,12 @@ fn chains(list: &str, read: Read, notes: &mut Vec<Message>) -> Option<Identity> 
 }
 
 /// Reads one file with one key and its certificates.
-fn file(path: &Path, read: Read, notes: &mut Vec<Message>) -> Option<Identity> {
+fn file(path: &Path, system: &System, notes: &mut Vec<Message>) -> Option<Identity> {
     let name = path.display().to_string();
     let mut identity = Identity::default();
-    match read(path).map(|text| identity.add_file(&text)) {
+    match (system.read)(path).map(|file| identity.add_file(&file.text)) {
         Err(error) => {
-            notes.push(not_opened(&name, &error));
+            notes.push(not_opened(&error));
             return None;
         }
         Ok(Err(error)) => return refuse(&name, &name, &error, notes),
@@ -57,8 +60,8 @@ fn file(path: &Path, read: Read, notes: &mut Vec<Message>) -> Option<Identity> {
     Some(identity)
 }
 
-fn not_opened(name: &str, error: &IoError) -> Message {
-    Message::warning(format!("error opening chain file: {name}: {error}"))
+fn not_opened(FileError { path, error, .. }: &FileError) -> Message {
+    Message::warning(format!("error opening chain file: {}: {error}", path.display()))
 }
 
 /// Tells what is wrong with a file of `list`.
@@ -76,15 +79,20 @@ fn refuse(
 }
 
 /// Reads a file with certificates and another with their key.
-fn pair(certificate: &Path, key: &Path, read: Read, notes: &mut Vec<Message>) -> Option<Identity> {
+fn pair(
+    certificate: &Path,
+    key: &Path,
+    system: &System,
+    notes: &mut Vec<Message>,
+) -> Option<Identity> {
     let mut identity = Identity::default();
     let (certificate_name, key_name) = (certificate.display(), key.display());
     let no_certificate = format!("cannot get RSA certificate from file \"{certificate_name}\"");
     let no_key = format!("cannot get RSA private key from file \"{key_name}\"");
-    let (text, detail) = match (read(certificate), read(key)) {
-        (Err(error), _) => (no_certificate, error.to_string()),
-        (_, Err(error)) => (no_key, error.to_string()),
-        (Ok(certificate), Ok(key)) => match identity.add_pair(&certificate, &key) {
+    let (text, detail) = match ((system.read)(certificate), (system.read)(key)) {
+        (Err(error), _) => (no_certificate, error.error.to_string()),
+        (_, Err(error)) => (no_key, error.error.to_string()),
+        (Ok(certificate), Ok(key)) => match identity.add_pair(&certificate.text, &key.text) {
             Ok(()) => return Some(identity),
             Err(error @ IdentityError::NoCertificate(_)) => (no_certificate, error.to_string()),
             Err(error @ IdentityError::Mismatch(_)) => (

@@ -2,25 +2,30 @@
 
 mod ciphers;
 mod curves;
+mod dane_digests;
 mod lookup;
 mod maincf;
 mod offer;
 mod openssl_suites;
+mod policy;
 mod protocols;
+mod trust;
 
 pub use ciphers::{CipherListError, cipher_list};
 pub use curves::GroupLists;
+pub use dane_digests::{DaneDigestProblem, DaneDigests};
 pub use lookup::{
     AddressFamilies, BadDnssecProbe, DnssecProbe, DnssecTrust, HostLookup, InsecureMx, Lookup,
 };
 pub use maincf::{CompatibilityLevel, MacroError, MainCf, Overridden, Problem, SyntaxError};
 pub use offer::{Groups, Offer, OfferFlaw, ServerCertificates, Versions};
+pub use policy::{MalformedPin, MatchRule, Pin, Policy};
 pub use protocols::{InvalidProtocols, Protocols};
+pub use trust::{Anchor, TrustError, TrustStore, read_trust};
 
 use std::time::Duration;
 
 use crate::destination::Destination;
-use crate::tls::Identity;
 
 /// Everything that decides a probe besides seed, time and what the world does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,16 +48,10 @@ pub struct Config {
     pub lookup: Lookup,
     /// How much TLS is wanted and how it is judged (`-l`).
     pub level: Level,
-    /// SNI for servers without DANE (`-s`).
-    pub server_name: Option<ServerNameChoice>,
-    /// Protocol versions to offer (`-p`).
-    pub versions: Versions,
-    /// Cipher suites to offer by IANA number, in order of preference (`-g`); `None` offers all.
-    pub suites: Option<Vec<u16>>,
-    /// Key exchange groups to offer, in order of preference.
-    pub groups: Groups,
-    /// Client keys and certificates (`-H`, `-k`, `-K`).
-    pub identity: Identity,
+    /// TLS could not be set up as it was asked for: there is none, whatever the level.
+    pub no_tls: bool,
+    /// What decides the Offer and the Verdict besides the level.
+    pub policy: Policy,
     /// Why the caller's wishes about these cannot be granted; each connection then ends where TLS
     /// would begin.
     pub flaw: Option<OfferFlaw>,
@@ -118,6 +117,23 @@ pub enum Level {
     Secure,
 }
 
+impl Level {
+    /// Tells the word for this level on a command line; `HalfDane` is never chosen there.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::May => "may",
+            Self::Encrypt => "encrypt",
+            Self::Fingerprint => "fingerprint",
+            Self::HalfDane => "half-dane",
+            Self::Dane => "dane",
+            Self::DaneOnly => "dane-only",
+            Self::Verify => "verify",
+            Self::Secure => "secure",
+        }
+    }
+}
+
 /// A server name that a caller asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServerNameChoice {
@@ -170,11 +186,8 @@ impl Default for Config {
             family: Family::Any,
             lookup: Lookup::default(),
             level: Level::Dane,
-            server_name: None,
-            versions: Versions { tls12: true, tls13: true },
-            suites: None,
-            groups: Groups::default(),
-            identity: Identity::default(),
+            no_tls: false,
+            policy: Policy::default(),
             flaw: None,
             reuse: None,
             watch: Watch::default(),

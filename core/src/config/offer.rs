@@ -1,6 +1,9 @@
 //! What is offered to a server before anything is known of it.
 
+use super::{Level, Policy, ServerNameChoice};
+use crate::judge::ReferenceNames;
 use crate::report::{Group, TlsVersion};
+use crate::resolve::Tlsa;
 use crate::tls::Identity;
 
 /// All that the policy decides before connecting. Kept in the Observation, so that a verdict for
@@ -21,6 +24,47 @@ pub struct Offer {
     pub certificates: ServerCertificates,
     /// Who this client says it is if it is asked.
     pub identity: Identity,
+}
+
+impl Offer {
+    /// Makes the offer of a policy to one server; `None` at level none. `tlsa` and `names` are those
+    /// that its verdict will need.
+    pub fn of(
+        policy: &Policy,
+        level: Level,
+        tlsa: &[Tlsa],
+        names: &ReferenceNames,
+    ) -> Option<Self> {
+        let dane = match level {
+            Level::None => return None,
+            Level::HalfDane | Level::Dane | Level::DaneOnly => !tlsa.is_empty(),
+            Level::May | Level::Encrypt | Level::Fingerprint | Level::Verify | Level::Secure => {
+                false
+            }
+        };
+        // With TLSA records the server name is their base domain (RFC 7672 section 8.1).
+        let server_name = match &policy.server_name {
+            _ if dane => names.dane.first().cloned(),
+            None => None,
+            Some(ServerNameChoice::Hostname) => Some(names.hostname.clone()),
+            Some(ServerNameChoice::Nexthop) => Some(names.nexthop.clone()),
+            Some(ServerNameChoice::Name(name)) => Some(name.clone()),
+        };
+        let raw = policy.raw_public_keys && level <= Level::Fingerprint;
+        Some(Self {
+            server_name,
+            versions: policy.versions,
+            suites: policy.suites.clone(),
+            groups: policy.groups.clone(),
+            sha1: level <= Level::Encrypt,
+            certificates: if raw {
+                ServerCertificates::RawPublicKey
+            } else {
+                ServerCertificates::X509
+            },
+            identity: policy.identity.clone(),
+        })
+    }
 }
 
 /// The protocol versions offered.
