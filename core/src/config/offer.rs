@@ -4,6 +4,7 @@ use super::{Level, Policy, ServerNameChoice};
 use crate::judge::ReferenceNames;
 use crate::report::{Group, TlsVersion};
 use crate::resolve::Tlsa;
+use crate::tls::Identity;
 
 /// All that the policy decides before connecting. Kept in the Observation, so that a verdict for
 /// another policy knows whether it would have asked the same question.
@@ -21,6 +22,8 @@ pub struct Offer {
     pub sha1: bool,
     /// Which kind of certificate is asked for.
     pub certificates: ServerCertificates,
+    /// Who this client says it is if it is asked.
+    pub identity: Identity,
 }
 
 impl Offer {
@@ -60,6 +63,7 @@ impl Offer {
             } else {
                 ServerCertificates::X509
             },
+            identity: policy.identity.clone(),
         })
     }
 }
@@ -130,6 +134,7 @@ impl Default for Offer {
             groups: Groups::default(),
             sha1: false,
             certificates: ServerCertificates::X509,
+            identity: Identity::default(),
         }
     }
 }
