@@ -7,6 +7,7 @@ pub mod dns_server;
 pub mod loopback;
 pub mod peer;
 pub mod playbook;
+pub mod program;
 pub mod referee;
 pub mod setting;
 pub mod toy;

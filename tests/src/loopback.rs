@@ -172,6 +172,11 @@ impl Scratch {
         Ok(Self(path))
     }
 
+    /// Tells the folder's path.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// Tells the path of a file in it.
     pub fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
