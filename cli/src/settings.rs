@@ -106,13 +106,10 @@ pub(crate) fn decide(
         return Err(SettingError::ChainAndCertificate.into());
     }
     let hosts = lookup::hosts(options.lookup.as_deref())?;
-    let mut log = log(options.log.as_deref(), notes);
+    let log = log(options.log.as_deref(), notes);
     let level = level(options.level.as_deref())?;
     if level == Level::None && options.wrapper {
         return Err(SettingError::WrapperWithoutTls.into());
-    }
-    if level >= Level::Fingerprint {
-        log |= Log::UNTRUSTED;
     }
     let connect_timeout = timeout('t', options.connect_timeout)?;
     let command_timeout = timeout('T', options.command_timeout)?;
@@ -333,7 +330,7 @@ mod tests {
         let lookup = Lookup { resolvers, dnssec: DnssecTrust::Auto, ..Lookup::default() };
         let expected = Config { destination, helo_name, lookup, policy, ..Config::default() };
         assert_eq!(settings.config, expected);
-        let log = Log::SUMMARY | Log::CERTMATCH | Log::UNTRUSTED;
+        let log = Log::SUMMARY | Log::CERTMATCH;
         let (digest, charset) = (Digest::Sha256, Charset::Utf8);
         let show = Show { chat: true, log, verbose: 0, chain: false, digest, charset };
         assert_eq!(settings.show, show);
@@ -379,7 +376,6 @@ mod tests {
         assert!(!settings(&["-c"]).show.chat);
         assert_eq!(settings(&["-vv"]).show.verbose, 2);
         assert_eq!(settings(&["-lmay", "-Lnone"]).show.log, Log::NONE);
-        assert_eq!(settings(&["-lverify", "-Lnone"]).show.log, Log::UNTRUSTED);
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod playbook;
 pub mod program;
 pub mod referee;
 pub mod setting;
+pub mod told;
 pub mod toy;
 pub mod traces;
 pub mod world;

@@ -49,7 +49,9 @@ impl Narrator {
         if shows_peer {
             matched(&nap, verdict, say);
         }
-        if !verdict.satisfied && verdict.peer.is_some() && log.has(Log::UNTRUSTED) {
+        // Where a server must be authenticated, `-L none` does not hide why it is not.
+        let shows_failure = log.has(Log::UNTRUSTED) || verdict.level >= Level::Fingerprint;
+        if !verdict.satisfied && verdict.peer.is_some() && shows_failure {
             match &verdict.reason {
                 _ if facts.resumed => say(Message::info(format!(
                     "{peer}: re-using session with untrusted peer credential, look for details \
@@ -142,7 +144,10 @@ fn matched(nap: &str, verdict: &Verdict, say: &mut dyn FnMut(Message)) {
             format!("Matched DANE TA public key verified certificate at depth {depth}: {record}")
         }
         Some(Match::RawKey(record)) => format!("Matched DANE raw public key: {record}"),
-        Some(Match::Fingerprint(digest)) => format!("Matched fingerprint: {}", colons(digest)),
+        Some(Match::Fingerprint(digest)) => {
+            let digest = digest.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
+            format!("Matched fingerprint: {digest}")
+        }
         Some(Match::Anchor(depth)) => format!("Matched trust anchor at depth {depth}"),
     };
     say(Message::info(format!("{nap}: {what}")));

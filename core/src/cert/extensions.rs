@@ -293,7 +293,8 @@ impl Extensions {
         this
     }
 
-    /// Tells whether one of the extensions is broken; OpenSSL then links the certificate to no
+    /// Tells whether one of the extensions is broken, or a proxy's certificate has what it may not
+    /// have (RFC 3820 sections 3.2 and 3.7); OpenSSL then links the certificate to no
     /// other.
     pub fn broken(&self) -> bool {
         fn is_broken<T>(found: &Found<T>) -> bool {
@@ -307,6 +308,12 @@ impl Extensions {
             || is_broken(&self.alternative_names)
             || is_broken(&self.name_constraints)
             || is_broken(&self.netscape_type)
+            || self.proxy && (self.is_ca() || self.alternative_names.is_some())
+    }
+
+    /// Tells whether basic constraints say that it is a CA.
+    pub fn is_ca(&self) -> bool {
+        matches!(self.basic_constraints, Some(Ok(BasicConstraints { ca: true, .. })))
     }
 
     /// Tells the subject's alternative names; none if the extension is absent or broken.

@@ -79,9 +79,7 @@ verify_errors! {
     SubtreeMinimum = 49 "name constraints minimum and maximum not supported";
     /// A name constraint is of a kind that is not supported.
     UnsupportedConstraint = 51 "unsupported name constraint type";
-    /// A name constraint is malformed.
-    BadConstraint = 52 "unsupported or invalid name constraint syntax";
-    /// A name that a constraint is about is malformed.
+    /// A name constraint, or a name that it is about, is malformed.
     BadName = 53 "unsupported or invalid name syntax";
     /// No name fits.
     HostnameMismatch = 62 "hostname mismatch";

@@ -28,7 +28,7 @@ use self::log::Log;
 use self::names::Wanted;
 use self::path::{Path, Trust};
 use crate::cert::{COMMON_NAME, Certificate, Digest, Examined, Name, ORGANIZATION, TextProblem};
-use crate::config::{Level, Offer, Policy, ServerCertificates};
+use crate::config::{Level, Policy, ServerCertificates};
 use crate::limits;
 use crate::report::{KeyProof, TlsFacts};
 use crate::resolve::Tlsa;
@@ -68,18 +68,6 @@ pub fn judge(
         log.fail(chain, 0, VerifyError::UnsupportedSignature);
     }
     demand.judge_chain(chain, server, log, policy, time, links)
-}
-
-/// Tells whether a verdict for this policy is exact for a server that was given `offer`: whether
-/// the policy would have made the same one.
-pub fn is_exact(
-    offer: Option<&Offer>,
-    policy: &Policy,
-    level: Level,
-    tlsa: &[Tlsa],
-    names: &ReferenceNames,
-) -> bool {
-    Offer::of(policy, level, tlsa, names).as_ref() == offer
 }
 
 /// What the policy demands of a server at a level.
@@ -311,18 +299,11 @@ impl Demand {
     /// Begins a verdict with what is known before anything is looked at.
     fn verdict(self, status: Status) -> Verdict {
         Verdict {
-            status,
-            level: self.level,
-            satisfied: false,
-            reason: None,
-            peername: None,
-            matched: None,
             unusable: self.records.map(|records| records.unusable).unwrap_or_default(),
             all_unusable: self.all_unusable,
             name_problems: self.wanted.problems,
             no_names: self.no_names,
-            steps: Vec::new(),
-            peer: None,
+            ..Verdict::new(status, self.level)
         }
     }
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use crate::cert::{Examined, GeneralName};
 use crate::config::{Level, MatchRule};
+use crate::resolve::Target;
 
 /// The names by which a server was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +17,16 @@ pub struct ReferenceNames {
     /// With TLSA records: their base domain (RFC 7672 section 2.2.2), then the names of the MX
     /// record's owner (section 3.2.2).
     pub dane: Vec<String>,
+}
+
+impl From<&Target> for ReferenceNames {
+    fn from(target: &Target) -> Self {
+        Self {
+            hostname: target.host.clone(),
+            nexthop: target.nexthop.clone(),
+            dane: target.match_names.clone(),
+        }
+    }
 }
 
 /// What a certificate is asked for: one of the names, and the address if there is one.

@@ -40,6 +40,26 @@ pub struct Verdict {
     pub peer: Option<PeerIdentity>,
 }
 
+impl Verdict {
+    /// Makes a verdict without particulars.
+    pub const fn new(status: Status, level: Level) -> Self {
+        Self {
+            status,
+            level,
+            satisfied: false,
+            reason: None,
+            peername: None,
+            matched: None,
+            unusable: Vec::new(),
+            all_unusable: false,
+            name_problems: Vec::new(),
+            no_names: false,
+            steps: Vec::new(),
+            peer: None,
+        }
+    }
+}
+
 /// The status words of the reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
