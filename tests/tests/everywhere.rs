@@ -246,7 +246,7 @@ fn a_dane_probe_tells_its_lines_in_order() {
     }
     let (peer, port, pin) = (dane.peer(), dane.port, &dane.pin);
     let expected = format!(
-        "TLSA _{port}._tcp.mx.example.org {pin}
+        "tlsa: _{port}._tcp.mx.example.org usable {pin}
          connected to {peer}
          < 220 mx.example.org ESMTP
          > EHLO client.example
