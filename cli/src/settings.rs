@@ -263,12 +263,12 @@ fn destination(
     }
     let destination =
         Destination::parse(&text, dialect, port_of).map_err(SettingError::Destination)?;
-    if let Place::Inet { service, .. } = &destination.place {
-        if verbose > 0 {
-            let default = if dialect == Dialect::Lmtp { "24" } else { "smtp" };
-            let service = service.as_deref().unwrap_or(default);
-            notes.push(Message::info(format!("parse_destination: {} {service}", destination.text)));
-        }
+    if let Place::Inet { service, .. } = &destination.place
+        && verbose > 0
+    {
+        let default = if dialect == Dialect::Lmtp { "24" } else { "smtp" };
+        let service = service.as_deref().unwrap_or(default);
+        notes.push(Message::info(format!("parse_destination: {} {service}", destination.text)));
     }
     Ok(destination)
 }

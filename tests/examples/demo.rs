@@ -1,9 +1,6 @@
-//! Shows the program at work without any network: a mail server with a TLSA record, and the name
-//! server that says so, run inside this process for as long as the program takes.
+//! Shows tlsfinger at work with nothing but loopback: a signed zone, a mail server, and the program.
 //!
-//! ```text
-//! cargo run -p tlsfinger-tests --example demo -- [option ...]
-//! ```
+//! `cargo run -p tlsfinger-tests --example demo -- [option ...]`; the options are the program's.
 
 use std::io::{self, Write as _};
 use std::process::{Command, ExitCode};
@@ -11,25 +8,27 @@ use std::process::{Command, ExitCode};
 use tlsfinger_tests::certs::{self, KeyType};
 use tlsfinger_tests::dns_server::DnsServer;
 use tlsfinger_tests::loopback::Loopback;
-use tlsfinger_tests::peer::{Script, TlsSetup};
+use tlsfinger_tests::peer::Script;
 use tlsfinger_tests::program;
 
 fn main() -> io::Result<ExitCode> {
     let program = program::path();
-    let script = Script::smtp().tls(TlsSetup::default().identity(certs::server(KeyType::P256)));
-    let mail = Loopback::tcp(script)?;
-    let port = mail.port();
-    let names = DnsServer::start(&format!(
-        "@secure .
-         example.org                 MX 10 mx.example.org
-         mx.example.org              A 127.0.0.1
-         _{port}._tcp.mx.example.org TLSA {}",
-        certs::tlsa(KeyType::P256)
-    ))?;
-    let mut arguments = vec![format!("--resolver={}", names.address())];
+    let server = Loopback::tcp(Script::smtp())?;
+    let port = server.port();
+    let zones = format!(
+        "@secure .\n\
+         example.org               MX 10 mx.example.org\n\
+         mx.example.org            A 127.0.0.1\n\
+         _{port}._tcp.mx.example.org TLSA {tlsa}\n",
+        tlsa = certs::tlsa(KeyType::P256),
+    );
+    let names = DnsServer::start(&zones)?;
+    let mut arguments = vec!["--resolver".to_owned(), names.address().to_string()];
     arguments.extend(std::env::args().skip(1));
     arguments.push(format!("example.org:{port}"));
-    writeln!(io::stdout(), "$ tlsfinger {}", arguments.join(" "))?;
+    let mut out = io::stdout();
+    writeln!(out, "The zone, served by a name server on {}:\n\n{zones}", names.address())?;
+    writeln!(out, "$ tlsfinger {}\n", arguments.join(" "))?;
     let status = Command::new(program).args(&arguments).status()?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

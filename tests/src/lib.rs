@@ -23,3 +23,8 @@ pub mod toy;
 pub mod traces;
 pub mod world;
 pub mod zones;
+
+/// The examples in README.md compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

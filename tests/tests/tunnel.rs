@@ -268,12 +268,11 @@ fn each_side_waits_for_tls_or_speaks_it() {
     assert_eq!(wrapped.transcript().last().unwrap(), "Greeting timed out");
 }
 
-type Is = fn(&TlsError) -> bool;
-
 #[test]
 fn peers_that_do_not_speak_tls() {
     let bad_record = [22, 3, 3, 0, 5, 0, 0, 0, 1, 0];
-    let table: [(&[u8], Is); 6] = [
+    type Case<'a> = (&'a [u8], fn(&TlsError) -> bool);
+    let table: [Case<'_>; 6] = [
         (b"220 hello\r\n", |error| *error == TlsError::NotTls),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", |error| *error == TlsError::NotTls),
         (&[0; 100], |error| *error == TlsError::NotTls),

@@ -61,15 +61,15 @@ impl Narrator {
                 None => {}
             }
         }
-        if let (true, Some(identity)) = (shows_peer, &verdict.peer) {
-            if let Some(certificate) = &identity.certificate {
-                let PeerIdentity { subject, issuer, .. } = identity;
-                let (certificate, key) = (colons(certificate), colons(&identity.key));
-                say(Message::info(format!(
-                    "{nap}: subject_CN={subject}, issuer={issuer}, cert fingerprint={certificate}, \
+        if let (true, Some(identity)) = (shows_peer, &verdict.peer)
+            && let Some(certificate) = &identity.certificate
+        {
+            let PeerIdentity { subject, issuer, .. } = identity;
+            let (certificate, key) = (colons(certificate), colons(&identity.key));
+            say(Message::info(format!(
+                "{nap}: subject_CN={subject}, issuer={issuer}, cert fingerprint={certificate}, \
                      pkey fingerprint={key}"
-                )));
-            }
+            )));
         }
         if log.has(Log::SUMMARY) {
             let (status, tls) = (verdict.status, summary::connection(facts));

@@ -170,7 +170,8 @@ mod tests {
         type Kind = fn(bytes::Bytes) -> GeneralName;
         let (dns, ip, email, uri): (Kind, Kind, Kind, Kind) =
             (GeneralName::Dns, GeneralName::Ip, GeneralName::Email, GeneralName::Uri);
-        let cases: &[(Kind, &[u8], &[u8], Result<bool, VerifyError>)] = &[
+        type Case<'a> = (Kind, &'a [u8], &'a [u8], Result<bool, VerifyError>);
+        let cases: &[Case<'_>] = &[
             (dns, b"mx.example.org", b"example.org", Ok(true)),
             (dns, b"Example.org", b"eXample.org", Ok(true)),
             (dns, b"xexample.org", b"example.org", Ok(false)),
