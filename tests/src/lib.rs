@@ -11,5 +11,11 @@ pub mod referee;
 pub mod setting;
 pub mod told;
 pub mod toy;
+pub mod traces;
 pub mod world;
 pub mod zones;
+
+/// The examples in README.md compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

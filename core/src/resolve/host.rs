@@ -109,8 +109,8 @@ impl HostSettings {
         Self {
             dns: lookup.hosts.dns,
             native: lookup.hosts.native,
-            v4: lookup.protocols.v4,
-            v6: lookup.protocols.v6,
+            v4: lookup.families.v4,
+            v6: lookup.families.v6,
             tlsa,
             force_tlsa: tlsa && lookup.force_tlsa,
         }
