@@ -18,9 +18,15 @@ pub(crate) enum Severity {
     Warning,
     /// The run cannot go on.
     Fatal,
+    /// Goes on from what was told before: no name stands before it.
+    Bare,
 }
 
 impl Message {
+    pub(crate) fn bare(text: impl fmt::Display) -> Self {
+        Self { severity: Severity::Bare, text: text.to_string() }
+    }
+
     pub(crate) fn info(text: impl fmt::Display) -> Self {
         Self { severity: Severity::Info, text: text.to_string() }
     }
@@ -34,26 +40,39 @@ impl Message {
     }
 }
 
+/// Which characters are shown as they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Charset {
+    Ascii,
+    #[default]
+    Utf8,
+}
+
 /// One line of output with its end. Whatever it was made of, it holds no control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Line(String);
 
 impl Line {
     /// Makes the line of a message, behind the program's name.
-    pub(crate) fn new(program: &Program, message: &Message) -> Self {
+    pub(crate) fn new(program: &Program, message: &Message, charset: Charset) -> Self {
         let kind = match message.severity {
+            Severity::Bare => return Self::finish(&message.text, charset),
             Severity::Info => "",
             Severity::Warning => "warning: ",
             Severity::Fatal => "fatal: ",
         };
-        Self::bare(&format!("{}: {kind}{}", program.name(), message.text))
+        Self::finish(&format!("{}: {kind}{}", program.name(), message.text), charset)
     }
 
     /// Makes a line that does not start with the program's name.
     pub(crate) fn bare(text: &str) -> Self {
+        Self::finish(text, Charset::Utf8)
+    }
+
+    fn finish(text: &str, charset: Charset) -> Self {
         let mut line = String::with_capacity(text.len() + 1);
         for c in text.chars() {
-            if is_printable(c) {
+            if is_printable(c) && (c.is_ascii() || charset == Charset::Utf8) {
                 line.push(c);
             } else {
                 line.extend(std::iter::repeat_n('?', shown_octets(c)));
@@ -108,7 +127,8 @@ mod tests {
     use super::*;
 
     fn line(text: &str) -> String {
-        Line::new(&Program::named("/usr/sbin/posttls-finger"), &Message::info(text)).0
+        Line::new(&Program::named("/usr/sbin/posttls-finger"), &Message::info(text), Charset::Utf8)
+            .0
     }
 
     #[test]
@@ -120,7 +140,7 @@ mod tests {
             (Message::fatal("x"), "tlsfinger: fatal: x\n"),
         ];
         for (message, expected) in table {
-            assert_eq!(Line::new(&program, &message).0, expected);
+            assert_eq!(Line::new(&program, &message, Charset::Utf8).0, expected);
         }
     }
 
@@ -137,6 +157,12 @@ mod tests {
         for (text, expected) in table {
             assert_eq!(line(text), format!("posttls-finger: {expected}\n"));
         }
+    }
+
+    #[test]
+    fn ascii_leaves_one_question_mark_for_each_octet() {
+        let line = Line::new(&Program::named("x"), &Message::info("bücher"), Charset::Ascii);
+        assert_eq!(line.0, "x: b??cher\n");
     }
 
     #[test]

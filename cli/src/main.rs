@@ -4,6 +4,7 @@ mod flags;
 mod line;
 mod log;
 mod options;
+mod parameters;
 mod printer;
 mod program;
 mod run;
@@ -21,6 +22,7 @@ use crate::flags::{Asked, Page, Refusal};
 use crate::line::{Line, Message};
 use crate::printer::Printer;
 use crate::program::Program;
+use crate::settings::SettingError;
 
 fn main() -> ExitCode {
     let mut arguments = env::args_os();
@@ -55,19 +57,22 @@ fn obey(
     arguments: impl Iterator<Item = OsString>,
     printer: &mut Printer<io::Stdout>,
 ) -> Result<ExitCode, Refusal> {
-    let options = match flags::parse(arguments, !program.is_posttls_finger())? {
-        Asked::Probe(options) => options,
-        Asked::Page(Page::Help) => {
-            printer.show(&usage::help(program));
-            return Ok(ExitCode::SUCCESS);
-        }
-        Asked::Page(Page::Version) => {
-            printer.show(&usage::version());
-            return Ok(ExitCode::SUCCESS);
-        }
-    };
+    let asked = flags::parse(arguments, !program.is_posttls_finger());
+    if let Ok(Asked::Page(page)) = asked {
+        printer.show(&match page {
+            Page::Help => usage::help(program),
+            Page::Version => usage::version(),
+        });
+        return Ok(ExitCode::SUCCESS);
+    }
+    // As in the reference, a main.cf that cannot be read is told before wrong options are.
+    let system = system::ask(program).map_err(SettingError::File)?;
+    let Asked::Probe(options) = asked? else { return Ok(ExitCode::SUCCESS) };
     let mut notes = Vec::new();
-    let settings = settings::decide(&options, &system::ask(program), &mut notes);
+    let settings = settings::decide(&options, &system, &mut notes);
+    if let Ok(settings) = &settings {
+        printer.set_charset(settings.show.charset);
+    }
     for note in &notes {
         printer.say(note);
     }

@@ -78,14 +78,6 @@ pub(crate) struct Options {
     pub(crate) operands: Vec<OsString>,
 }
 
-impl Options {
-    /// Tells the value of a parameter that `-o` sets; the last one counts.
-    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
-        let set = self.parameters.iter().rev().find(|(set, _)| set == name);
-        set.map(|(_, value)| value.as_str())
-    }
-}
-
 /// The driver that runs a probe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Runtime {

@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind, Write};
 
-use crate::line::{Line, Message};
+use crate::line::{Charset, Line, Message};
 use crate::program::Program;
 
 /// Writes finished lines to the output of the program.
@@ -10,18 +10,24 @@ use crate::program::Program;
 pub(crate) struct Printer<W> {
     out: W,
     program: Program,
+    charset: Charset,
     /// Why nothing is written any more.
     failed: Option<ErrorKind>,
 }
 
 impl<W: Write> Printer<W> {
     pub(crate) fn new(out: W, program: Program) -> Self {
-        Self { out, program, failed: None }
+        Self { out, program, charset: Charset::default(), failed: None }
+    }
+
+    /// Chooses the characters that messages are shown in from now on.
+    pub(crate) fn set_charset(&mut self, charset: Charset) {
+        self.charset = charset;
     }
 
     /// Writes a message as one line. After the first error nothing is written.
     pub(crate) fn say(&mut self, message: &Message) {
-        let line = Line::new(&self.program, message);
+        let line = Line::new(&self.program, message, self.charset);
         self.write(line.as_bytes());
     }
 

@@ -1,27 +1,30 @@
 //! From options to a configuration: checks in the order of the reference, and its words for what
 //! is wrong.
 
+mod error;
 mod lookup;
+mod offer;
+mod policy;
 
 use std::ffi::OsStr;
-use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
+use tlsfinger_core::cert::Digest;
 use tlsfinger_core::config::{
-    Config, Dialect, Family, Groups, Level, Reuse, ServerNameChoice, Watch,
+    Config, Dialect, Family, Level, Policy, Reuse, ServerNameChoice, Watch,
 };
-use tlsfinger_core::destination::{
-    Destination, DestinationError, HostError, KnownPorts, Place, check_host, host_to_ascii,
-    tcp_port,
-};
-
-use tlsfinger_core::resolve::NotAResolver;
+use tlsfinger_core::destination::{Destination, HostError, Place, host_to_ascii, tcp_port};
 
 use crate::flags::Refusal;
-use crate::line::Message;
+use crate::line::{Charset, Message};
 use crate::log::Log;
 use crate::options::{Options, Runtime};
+use crate::parameters::Parameters;
+use crate::system::{File, FileError};
 use crate::usage::UsageError;
+
+pub(crate) use error::SettingError;
 
 /// Everything that a run needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,10 +32,14 @@ pub(crate) struct Settings {
     pub(crate) config: Config,
     pub(crate) show: Show,
     pub(crate) runtime: Runtime,
+    /// The cipher list of OpenSSL that the suites come from.
+    pub(crate) cipher_list: String,
+    /// Bounds of protocol versions that bound nothing; told for each connection.
+    pub(crate) odd_bounds: Vec<String>,
 }
 
 /// What is shown of what happens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Show {
     /// The dialogue.
     pub(crate) chat: bool,
@@ -40,6 +47,11 @@ pub(crate) struct Show {
     pub(crate) log: Log,
     /// How much else.
     pub(crate) verbose: u32,
+    /// The certificates in PEM form (`-C`).
+    pub(crate) chain: bool,
+    /// The digest of fingerprints.
+    pub(crate) digest: Digest,
+    pub(crate) charset: Charset,
 }
 
 /// What the system knows.
@@ -55,22 +67,21 @@ pub(crate) struct System {
     pub(crate) mail_verbose: bool,
     /// Scripts of posttls-finger(1) call: its defaults hold.
     pub(crate) posttls_finger: bool,
+    /// Reads a file.
+    pub(crate) read: fn(&Path) -> Result<File, FileError>,
+    /// Lists the names in a directory; none if it cannot be read.
+    pub(crate) list: fn(&Path) -> Vec<String>,
+    /// Postfix's main.cf, if there is one.
+    pub(crate) main_cf: Option<File>,
 }
 
 /// The options that are understood but do nothing yet. They are refused, because a probe that
 /// leaves out what was asked for would mislead.
 fn not_yet(options: &Options) -> Option<char> {
-    let Options { trust_anchors, chain_files, .. } = options;
+    let Options { chain_files, .. } = options;
     let given = [
-        ('A', !trust_anchors.is_empty()),
-        ('C', options.show_chain),
-        ('d', options.digest.is_some()),
-        ('F', options.ca_file.is_some()),
-        ('g', options.grade.is_some()),
         ('H', !chain_files.is_empty()),
         ('k', options.certificate_file.is_some()),
-        ('p', options.protocols.is_some()),
-        ('P', options.ca_path.is_some()),
         ('x', options.raw_public_keys),
         ('X', options.tlsproxy),
     ];
@@ -94,48 +105,73 @@ pub(crate) fn decide(
     if !options.chain_files.is_empty() && options.certificate_file.is_some() {
         return Err(SettingError::ChainAndCertificate.into());
     }
-    let lookup = self::lookup::decide(options, system)?;
-    let mut log = log(options.log.as_deref(), notes);
+    let hosts = lookup::hosts(options.lookup.as_deref())?;
+    let log = log(options.log.as_deref(), notes);
     let level = level(options.level.as_deref())?;
     if level == Level::None && options.wrapper {
         return Err(SettingError::WrapperWithoutTls.into());
-    }
-    if level >= Level::Fingerprint {
-        log |= Log::UNTRUSTED;
     }
     let connect_timeout = timeout('t', options.connect_timeout)?;
     let command_timeout = timeout('T', options.command_timeout)?;
     if let Some(letter) = not_yet(options) {
         return Err(SettingError::NotYet(letter).into());
     }
-    let helo_name = helo_name(options, system, notes)?;
-    if level != Level::None && log.has(Log::VERBOSE) {
-        notes.push(Message::info("initializing the client-side TLS engine"));
+    let main_cf = system.main_cf.as_ref();
+    let parameters = Parameters::evaluate(main_cf, &options.parameters, &system.host_name, notes)?;
+    let anchors = policy::anchors(options, level, log, system, notes)?;
+    let mut engine = policy::Engine::default();
+    if level != Level::None {
+        if log.has(Log::VERBOSE) {
+            notes.push(Message::info("initializing the client-side TLS engine"));
+        }
+        engine = policy::Engine::start(options, &parameters, system, notes);
     }
+    if engine.is_off && options.wrapper {
+        return Err(SettingError::WrapperWithoutTls.into());
+    }
+    let wish = offer::Wish::new(options, &parameters, level);
+    if level != Level::None && !engine.is_off {
+        wish.warn(notes);
+    }
+    let lookup = lookup::decide(options, hosts, &parameters, system);
     let dialect = if options.lmtp { Dialect::Lmtp } else { Dialect::Smtp };
     let [destination, matches @ ..] = options.operands.as_slice() else {
         return Err(Refusal::Usage(UsageError::NoDestination));
     };
-    if !matches.is_empty() {
-        return Err(SettingError::MatchNotYet.into());
-    }
-    let destination = self::destination(destination, dialect, system, verbose, notes)?;
+    let matches = policy::matches(matches, level, log, notes);
+    let known_ports = &parameters.known_ports;
+    let port_of =
+        |name: &str| known_ports.port(name).or_else(|| tcp_port(&(system.services)(), name));
+    let destination = self::destination(destination, dialect, port_of, verbose, notes)?;
     let config = Config {
         destination,
         dialect,
         wrapper: options.wrapper,
-        helo_name,
+        helo_name: parameters.my_host_name,
         connect_timeout,
         command_timeout,
         family,
-        level,
-        server_name: options
-            .server_name
-            .as_deref()
-            .filter(|name| !name.is_empty())
-            .map(server_name),
         lookup,
-        groups: Groups::default(),
+        level,
+        no_tls: engine.is_off,
+        policy: Policy {
+            matches: matches.rules,
+            pins: matches.pins,
+            trust: engine.roots,
+            anchors,
+            digest: engine.digest,
+            dane_digests: engine.dane_digests,
+            server_name: options
+                .server_name
+                .as_deref()
+                .filter(|name| !name.is_empty())
+                .map(server_name),
+            raw_public_keys: false,
+            versions: wish.versions,
+            suites: Some(wish.suites),
+            groups: wish.groups,
+        },
+        flaw: wish.flaw,
         watch: Watch {
             messages: log.has(Log::SSL_DEBUG),
             handshake_bytes: log.has(Log::HANDSHAKE_DUMP),
@@ -143,8 +179,22 @@ pub(crate) fn decide(
         },
         reuse,
     };
-    let show = Show { chat: !options.without_chat, log, verbose };
-    Ok(Settings { config, show, runtime: options.runtime })
+    let show = Show {
+        chat: !options.without_chat,
+        log,
+        verbose,
+        chain: options.show_chain,
+        digest: engine.digest,
+        charset: parameters.charset,
+    };
+    let runtime = options.runtime;
+    Ok(Settings {
+        config,
+        show,
+        runtime,
+        cipher_list: wish.cipher_list,
+        odd_bounds: wish.odd_bounds,
+    })
 }
 
 fn family(word: Option<&str>) -> Result<Family, SettingError> {
@@ -197,31 +247,10 @@ fn timeout(letter: char, seconds: Option<i32>) -> Result<Duration, SettingError>
     }
 }
 
-/// The domain that completes the name of a machine that has none.
-const DEFAULT_DOMAIN: &str = "localdomain";
-
-fn helo_name(
-    options: &Options,
-    system: &System,
-    notes: &mut Vec<Message>,
-) -> Result<String, SettingError> {
-    let name = match options.parameter("myhostname") {
-        Some("") => return Err(SettingError::EmptyParameter("myhostname".to_owned())),
-        Some(value) => value.to_owned(),
-        None if system.host_name.contains('.') => system.host_name.clone(),
-        None => format!("{}.{DEFAULT_DOMAIN}", system.host_name),
-    };
-    check_host(&name).map_err(|error| {
-        notes.push(Message::warning(format!("valid_hostname: {error}: {name}")));
-        SettingError::BadParameter("myhostname".to_owned(), name.clone())
-    })?;
-    Ok(name)
-}
-
 fn destination(
     operand: &OsStr,
     dialect: Dialect,
-    system: &System,
+    port_of: impl FnOnce(&str) -> Option<u16>,
     verbose: u32,
     notes: &mut Vec<Message>,
 ) -> Result<Destination, SettingError> {
@@ -232,17 +261,14 @@ fn destination(
              malformed UTF-8"
         )));
     }
-    let port_of = |name: &str| {
-        KnownPorts::default().port(name).or_else(|| tcp_port(&(system.services)(), name))
-    };
     let destination =
         Destination::parse(&text, dialect, port_of).map_err(SettingError::Destination)?;
-    if let Place::Inet { service, .. } = &destination.place {
-        if verbose > 0 {
-            let default = if dialect == Dialect::Lmtp { "24" } else { "smtp" };
-            let service = service.as_deref().unwrap_or(default);
-            notes.push(Message::info(format!("parse_destination: {} {service}", destination.text)));
-        }
+    if let Place::Inet { service, .. } = &destination.place
+        && verbose > 0
+    {
+        let default = if dialect == Dialect::Lmtp { "24" } else { "smtp" };
+        let service = service.as_deref().unwrap_or(default);
+        notes.push(Message::info(format!("parse_destination: {} {service}", destination.text)));
     }
     Ok(destination)
 }
@@ -255,77 +281,6 @@ fn server_name(word: &str) -> ServerNameChoice {
         name => ServerNameChoice::Name(
             host_to_ascii(name).map_or_else(|_: HostError| name.to_owned(), Into::into),
         ),
-    }
-}
-
-/// Why the program cannot do what it is told to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum SettingError {
-    /// An option of one letter has a value that it cannot have.
-    BadValue(char, String),
-    BadRuntime(String),
-    BadResolver(String),
-    BadDnssec(String),
-    /// A word of `-h`, and the whole list.
-    BadHostLookup(String, String),
-    BadDnssecProbe(String),
-    BadLevel(String),
-    WrapperWithoutTls,
-    /// `-X` with `-r`.
-    ProxyAndReconnect,
-    /// `-H` with `-k` or `-K`.
-    ChainAndCertificate,
-    /// A parameter that needs a value has none.
-    EmptyParameter(String),
-    /// Name and value of a parameter that cannot have it.
-    BadParameter(String, String),
-    Destination(DestinationError),
-    NotYet(char),
-    MatchNotYet,
-    /// The system lacks what a run needs; the text is the system's.
-    Driver(String),
-}
-
-impl fmt::Display for SettingError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::BadValue(letter, value) => write!(f, "bad '-{letter}' option value: {value}"),
-            Self::BadRuntime(value) => write!(f, "bad '--runtime' option value: {value}"),
-            Self::BadResolver(value) => {
-                write!(f, "bad '--resolver' option value: {value}: {NotAResolver}")
-            }
-            Self::BadDnssec(value) => write!(f, "bad '--dnssec' option value: {value}"),
-            Self::BadHostLookup(word, list) => {
-                write!(f, "unknown -h option value \"{word}\" in \"{list}\"")
-            }
-            Self::BadDnssecProbe(value) => {
-                write!(f, "malformed dnssec_probe value: {value} format is qtype:qname")
-            }
-            Self::BadLevel(word) => write!(f, "Invalid TLS level \"{word}\""),
-            Self::WrapperWithoutTls => {
-                f.write_str("SSL wrapper mode requires that TLS not be disabled")
-            }
-            Self::ProxyAndReconnect => f.write_str("The -X and -r options are mutually exclusive"),
-            Self::ChainAndCertificate => f.write_str(
-                "When the '-H' option is used, neither the '-k', nor the '-K' options may be used",
-            ),
-            Self::EmptyParameter(name) => write!(f, "bad string length 0 < 1: {name} = "),
-            Self::BadParameter(name, value) => {
-                write!(f, "parameter {name}: bad parameter value: {value}")
-            }
-            Self::Destination(error) => error.fmt(f),
-            Self::NotYet(letter) => write!(f, "option -{letter} is not available yet"),
-            Self::Driver(error) => write!(f, "cannot begin: {error}"),
-            Self::MatchNotYet => f.write_str("match arguments are not available yet"),
-        }
-    }
-}
-
-impl std::error::Error for SettingError {}
-
-impl From<SettingError> for Refusal {
-    fn from(error: SettingError) -> Self {
-        Self::Fatal(error)
     }
 }
 
@@ -349,6 +304,9 @@ mod tests {
             resolv_conf: || b"nameserver 192.0.2.53".to_vec(),
             mail_verbose: false,
             posttls_finger: false,
+            read: |path| File::read(path),
+            list: |_| Vec::new(),
+            main_cf: None,
         };
         let mut notes = Vec::new();
         let result = decide(&options, &system, &mut notes);
@@ -367,12 +325,15 @@ mod tests {
             Place::Inet { host: "example.org".into(), literal: false, service: None, port: 25 };
         let destination = Destination { text: "example.org".into(), place };
         let helo_name = "client.localdomain".to_owned();
+        let policy = Policy { suites: settings.config.policy.suites.clone(), ..Policy::default() };
         let resolvers = ResolvConf::parse(b"nameserver 192.0.2.53");
         let lookup = Lookup { resolvers, dnssec: DnssecTrust::Auto, ..Lookup::default() };
-        let expected = Config { destination, helo_name, lookup, ..Config::default() };
+        let expected = Config { destination, helo_name, lookup, policy, ..Config::default() };
         assert_eq!(settings.config, expected);
-        let log = Log::SUMMARY | Log::CERTMATCH | Log::UNTRUSTED;
-        assert_eq!(settings.show, Show { chat: true, log, verbose: 0 });
+        let log = Log::SUMMARY | Log::CERTMATCH;
+        let (digest, charset) = (Digest::Sha256, Charset::Utf8);
+        let show = Show { chat: true, log, verbose: 0, chain: false, digest, charset };
+        assert_eq!(settings.show, show);
         assert_eq!(settings.runtime, Runtime::Blocking);
     }
 
@@ -393,10 +354,7 @@ mod tests {
         assert!(lookup.force_tlsa && lookup.srv && lookup.hosts.native && !lookup.hosts.dns);
         assert_eq!((lookup.insecure_mx, lookup.dnssec), (InsecureMx::May, DnssecTrust::Trust));
         let servers = config(&["--resolver", "[::1]:5353"]).lookup.resolvers.servers;
-        assert_eq!(
-            servers,
-            [std::net::SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 5353)).into()]
-        );
+        assert_eq!(servers, ["[::1]:5353".parse::<std::net::SocketAddr>().unwrap().into()]);
         assert_eq!(config(&["-S"]).dialect, Dialect::Lmtp);
         assert_eq!(config(&["-omyhostname=a.b"]).helo_name, "a.b");
         assert_eq!(config(&["-omyhostname=x", "-o", "myhostname=c"]).helo_name, "c");
@@ -404,7 +362,7 @@ mod tests {
         assert_eq!(config(&["-r", "3"]).reuse, reuse(3, 5));
         assert_eq!(config(&["-rx", "-m", "-1"]).reuse, reuse(0, 0));
         assert_eq!(config(&["-r", "-1", "-m2"]).reuse, None);
-        let name = |word| config(&["-s", word]).server_name.unwrap();
+        let name = |word| config(&["-s", word]).policy.server_name.unwrap();
         assert_eq!(name("nexthop"), ServerNameChoice::Nexthop);
         assert_eq!(name("hostname"), ServerNameChoice::Hostname);
         assert_eq!(name("Nexthop"), ServerNameChoice::Name("Nexthop".into()));
@@ -418,7 +376,6 @@ mod tests {
         assert!(!settings(&["-c"]).show.chat);
         assert_eq!(settings(&["-vv"]).show.verbose, 2);
         assert_eq!(settings(&["-lmay", "-Lnone"]).show.log, Log::NONE);
-        assert_eq!(settings(&["-lverify", "-Lnone"]).show.log, Log::UNTRUSTED);
     }
 
     #[test]
@@ -456,7 +413,6 @@ mod tests {
                 "When the '-H' option is used, neither the '-k', nor the '-K' options may be used",
             ),
             (&["-X", "-r-1", "a"], "option -X is not available yet"),
-            (&["a", "b"], "match arguments are not available yet"),
             (&["a:nosuch"], "unknown service: nosuch/tcp"),
             (&["[a"], "missing \"]\" in server description: [a"),
         ];
@@ -486,9 +442,12 @@ mod tests {
         let system = System {
             host_name: "c.d".into(),
             services: Vec::new,
-            resolv_conf: Vec::new,
+            resolv_conf: || b"nameserver 192.0.2.53".to_vec(),
             mail_verbose: false,
             posttls_finger: false,
+            read: |path| File::read(path),
+            list: |_| Vec::new(),
+            main_cf: None,
         };
         let mut notes = Vec::new();
         let error = decide(&options, &system, &mut notes).unwrap_err();

@@ -1,17 +1,19 @@
 //! Words for people: from events to messages, in the wording of Postfix 3.11.
 
+mod chain;
 mod dump;
 mod lookup;
 mod openssl;
 mod summary;
+mod verdict;
 
 use std::sync::Arc;
 
 use tlsfinger_core::IoError;
-use tlsfinger_core::config::Level;
+use tlsfinger_core::config::{Level, OfferFlaw, ServerCertificates};
 use tlsfinger_core::report::{
     CacheStep, Event, HandshakeError, Peer, PeerAddress, Reconnect, Step, StepProblem, TlsFacts,
-    TlsNote, Verdict,
+    TlsNote,
 };
 
 use crate::line::{Message, ServerText};
@@ -27,12 +29,16 @@ pub(crate) struct Narrator {
     hello: &'static str,
     /// The destination as typed.
     destination: String,
+    cipher_list: String,
+    odd_bounds: Vec<String>,
     /// Plain text in front of TLS is told even if nobody asked for more.
     warns_of_text_before_tls: bool,
     /// The level is `dane-only`.
     dane_only: bool,
     /// The server of the session under way, as it is named in messages.
     peer: String,
+    /// What the first session with TLS showed, until its chain is told.
+    facts: Option<Arc<TlsFacts>>,
 }
 
 impl Narrator {
@@ -42,9 +48,12 @@ impl Narrator {
             show: *show,
             hello: config.dialect.hello(),
             destination: config.destination.text.clone(),
+            cipher_list: settings.cipher_list.clone(),
+            odd_bounds: settings.odd_bounds.clone(),
             warns_of_text_before_tls: !program.is_posttls_finger() || show.verbose > 0,
             dane_only: config.level == Level::DaneOnly,
             peer: String::new(),
+            facts: None,
         }
     }
 
@@ -62,13 +71,18 @@ impl Narrator {
                     say(Message::info(format!("Connected to {peer}")));
                 }
             }
-            Event::Command(command) if self.show.chat => {
-                say(Message::info(format!("> {command}")));
+            Event::Command(command) => {
+                if command == "QUIT" {
+                    self.tell_chain(say);
+                }
+                if self.show.chat {
+                    say(Message::info(format!("> {command}")));
+                }
             }
             Event::ReplyLine(line) if self.show.chat => {
                 say(Message::info(format!("< {}", ServerText(line))));
             }
-            Event::Command(_) | Event::ReplyLine(_) => {}
+            Event::ReplyLine(_) => {}
             Event::TextBeforeTls { octets } => {
                 if self.warns_of_text_before_tls {
                     say(Message::warning(format!(
@@ -79,15 +93,7 @@ impl Narrator {
                 }
             }
             Event::StepFailed(step, problem) => self.step_failed(*step, problem, say),
-            Event::Negotiating(peer, _) => {
-                self.peer = peer.to_string();
-                if self.show.log.has(Log::VERBOSE) {
-                    say(Message::info(format!("setting up TLS connection to {peer}")));
-                }
-                if self.show.log.has(Log::SSL_DEBUG) {
-                    say(Message::info("SSL_connect:before SSL initialization"));
-                }
-            }
+            Event::Negotiating(peer, _) => self.negotiating(peer, say),
             Event::ServerName(name) => {
                 if self.show.log.has(Log::SSL_DEBUG) {
                     say(Message::info(format!("{}: SNI hostname: {name}", self.peer)));
@@ -116,11 +122,24 @@ impl Narrator {
             Event::Tls(note) => self.look_inside(note, say),
             Event::HandshakeFailed(peer, error) => handshake_failed(peer, error, say),
             Event::TlsBroke(_, error) => say(openssl::library_problem(error)),
-            Event::Judged(peer, facts, verdict) => self.judged(peer, facts, verdict, say),
+            Event::Judged(peer, facts, verdict) => {
+                self.judged(peer, facts, verdict, say);
+                self.facts = (self.show.chain && !facts.resumed).then(|| facts.clone());
+            }
             Event::Truncated(peer) => {
                 if self.show.verbose > 0 {
                     say(Message::info(format!("{peer}: connection closed without close_notify")));
                 }
+            }
+        }
+    }
+
+    /// Tells the chain that the server sent, once all else of the session has been told.
+    fn tell_chain(&mut self, say: &mut dyn FnMut(Message)) {
+        let Some(facts) = self.facts.take() else { return };
+        if facts.certificates == ServerCertificates::X509 {
+            for line in chain::lines(&facts, self.show.digest) {
+                say(Message::bare(line));
             }
         }
     }
@@ -170,6 +189,23 @@ impl Narrator {
         }
     }
 
+    fn negotiating(&mut self, peer: &Peer, say: &mut dyn FnMut(Message)) {
+        self.peer = peer.to_string();
+        let verbose = self.show.log.has(Log::VERBOSE);
+        if verbose {
+            say(Message::info(format!("setting up TLS connection to {peer}")));
+        }
+        for bound in &self.odd_bounds {
+            say(Message::warning(format!("{}: {bound}", lower(peer))));
+        }
+        if verbose {
+            say(Message::info(format!("{peer}: TLS cipher list \"{}\"", self.cipher_list)));
+        }
+        if self.show.log.has(Log::SSL_DEBUG) {
+            say(Message::info("SSL_connect:before SSL initialization"));
+        }
+    }
+
     fn reconnect(&mut self, next: Reconnect, say: &mut dyn FnMut(Message)) {
         say(Message::info(match next {
             Reconnect::Declined => "Server declined session caching. Done reconnecting.".to_owned(),
@@ -179,6 +215,7 @@ impl Narrator {
         }));
         // From now on it is about the cache; the certificate has been told of.
         let told = Log::CERTMATCH | Log::PEERCERT | Log::VERBOSE;
+        self.show.chain = false;
         self.show.log = self.show.log.without(told) | Log::CACHE | Log::SUMMARY;
     }
 
@@ -198,21 +235,6 @@ impl Narrator {
             TlsNote::Wire(direction, bytes) => dump::packet(*direction, bytes, say),
         }
     }
-
-    fn judged(
-        &self,
-        peer: &Arc<Peer>,
-        facts: &TlsFacts,
-        verdict: &Verdict,
-        say: &mut dyn FnMut(Message),
-    ) {
-        if self.show.log.has(Log::SUMMARY) {
-            let peer = lower(peer);
-            let status = verdict.status;
-            let tls = summary::connection(facts);
-            say(Message::info(format!("{status} TLS connection established to {peer}: {tls}")));
-        }
-    }
 }
 
 /// Names a server the way most messages about TLS do: in lower case.
@@ -221,18 +243,33 @@ fn lower(peer: &Peer) -> String {
 }
 
 fn handshake_failed(peer: &Peer, error: &HandshakeError, say: &mut dyn FnMut(Message)) {
-    let reason = match error {
-        HandshakeError::Lost => "lost connection".to_owned(),
-        HandshakeError::Broke(error) => error.to_string(),
-        HandshakeError::TimedOut => "Connection timed out".to_owned(),
+    let low = lower(peer);
+    let mut flawed = |text: String| say(Message::warning(text));
+    let (reason, explanation) = match error {
+        HandshakeError::Lost => ("lost connection", None),
+        HandshakeError::Broke(error) => (error.message.as_str(), None),
+        HandshakeError::TimedOut => ("Connection timed out", None),
         // The reference's number for errors that the library explains in a line of its own.
-        HandshakeError::NothingToOffer | HandshakeError::Tls(_) => "-1".to_owned(),
+        HandshakeError::Tls(error) => ("-1", Some(openssl::library_problem(error))),
+        HandshakeError::NothingToOffer(flaw) => match flaw {
+            OfferFlaw::NoVersion => ("-1", Some(openssl::no_version())),
+            OfferFlaw::NoSuite => ("-1", Some(openssl::no_suite())),
+            OfferFlaw::NoGroup => ("-1", Some(openssl::no_group())),
+            OfferFlaw::Protocols(list) => {
+                let words = "aborting TLS session";
+                return flawed(format!("{peer}: Invalid TLS protocol list \"{list}\": {words}"));
+            }
+            OfferFlaw::Grade(grade) => {
+                return flawed(format!("{low}: invalid cipher grade: \"{grade}\""));
+            }
+            OfferFlaw::Ciphers(grade) => {
+                return flawed(format!("{low}: error setting cipher grade: \"{grade}\""));
+            }
+        },
     };
     say(Message::info(format!("SSL_connect error to {peer}: {reason}")));
-    match error {
-        HandshakeError::NothingToOffer => say(openssl::nothing_to_offer()),
-        HandshakeError::Tls(error) => say(openssl::library_problem(error)),
-        HandshakeError::Lost | HandshakeError::Broke(_) | HandshakeError::TimedOut => {}
+    if let Some(explanation) = explanation {
+        say(explanation);
     }
 }
 
@@ -241,18 +278,21 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use tlsfinger_core::IoErrorKind;
-    use tlsfinger_core::config::{Config, Level, Offer, ServerCertificates};
+    use tlsfinger_core::config::{Config, Level, Offer};
     use tlsfinger_core::destination::{Destination, Place};
     use tlsfinger_core::report::{
         Alert, Direction, Group, KeyProof, SignatureScheme, Status, TlsError, TlsMessage,
-        TlsVersion,
+        TlsVersion, Verdict,
     };
     use tlsfinger_core::session::Reply;
     use tlsfinger_core::tls::Suite;
 
     use tlsfinger_core::report::LookupError;
 
+    use tlsfinger_core::cert::Digest;
+
     use super::*;
+    use crate::line::Charset;
     use crate::line::Severity;
     use crate::options::Runtime;
 
@@ -262,8 +302,15 @@ mod tests {
             destination: Destination { text: "Example.test".into(), place },
             ..Config::default()
         };
-        let show = Show { chat, log, verbose };
-        let settings = Settings { config, show, runtime: Runtime::Blocking };
+        let (digest, charset) = (Digest::Sha256, Charset::Utf8);
+        let show = Show { chat, log, verbose, chain: false, digest, charset };
+        let settings = Settings {
+            config,
+            show,
+            runtime: Runtime::Blocking,
+            cipher_list: "HIGH".into(),
+            odd_bounds: vec!["odd bound".into()],
+        };
         Narrator::new(&settings, &Program::named(name))
     }
 
@@ -271,7 +318,7 @@ mod tests {
         let mut lines = Vec::new();
         narrator.tell(event, &mut |message| {
             lines.push(match message.severity {
-                Severity::Info => message.text,
+                Severity::Info | Severity::Bare => message.text,
                 Severity::Warning => format!("warning: {}", message.text),
                 Severity::Fatal => format!("fatal: {}", message.text),
             });
@@ -307,7 +354,20 @@ mod tests {
             resumed: false,
             hello_retry: false,
         };
-        let verdict = Verdict { status: Status::Untrusted, level: Level::Secure };
+        let verdict = Verdict {
+            status: Status::Untrusted,
+            level: Level::Secure,
+            satisfied: false,
+            reason: None,
+            peername: None,
+            matched: None,
+            unusable: vec![],
+            all_unusable: false,
+            name_problems: vec![],
+            no_names: false,
+            steps: vec![],
+            peer: None,
+        };
         Event::Judged(peer(), facts.into(), verdict.into())
     }
 
@@ -375,12 +435,30 @@ mod tests {
                 &["SSL_connect error to MX.test[192.0.2.1]:25: Broken"],
             ),
             (
-                Event::HandshakeFailed(peer(), HandshakeError::NothingToOffer),
+                Event::HandshakeFailed(
+                    peer(),
+                    HandshakeError::NothingToOffer(OfferFlaw::NoVersion),
+                ),
                 &[
                     "SSL_connect error to MX.test[192.0.2.1]:25: -1",
                     "warning: TLS library problem: error:0A0000BF:SSL routines::\
                      no protocols available:",
                 ],
+            ),
+            (
+                Event::HandshakeFailed(
+                    peer(),
+                    HandshakeError::NothingToOffer(OfferFlaw::Protocols("TLSv9".into())),
+                ),
+                &["warning: MX.test[192.0.2.1]:25: Invalid TLS protocol list \"TLSv9\": \
+                   aborting TLS session"],
+            ),
+            (
+                Event::HandshakeFailed(
+                    peer(),
+                    HandshakeError::NothingToOffer(OfferFlaw::Grade("Best".into())),
+                ),
+                &["warning: mx.test[192.0.2.1]:25: invalid cipher grade: \"Best\""],
             ),
             (
                 Event::HandshakeFailed(peer(), HandshakeError::Tls(TlsError::NotTls)),
@@ -414,7 +492,6 @@ mod tests {
             Event::Connected(peer()),
             Event::Command("QUIT".into()),
             Event::ReplyLine("220 x".into()),
-            Event::Negotiating(peer(), Offer::default().into()),
             Event::ServerName("h".into()),
             Event::Tls(TlsNote::Message(Direction::Sent, TlsMessage::Plain(1))),
             Event::Tls(TlsNote::Alert(Direction::Received, Alert(40))),
@@ -442,6 +519,8 @@ mod tests {
         let lines: Vec<_> = events.iter().flat_map(|event| tell(&mut narrator, event)).collect();
         let expected = [
             "setting up TLS connection to MX.test[192.0.2.1]:25",
+            "warning: mx.test[192.0.2.1]:25: odd bound",
+            "MX.test[192.0.2.1]:25: TLS cipher list \"HIGH\"",
             "SSL_connect:before SSL initialization",
             "MX.test[192.0.2.1]:25: SNI hostname: h.test",
             "SSL_connect:SSLv3/TLS write client hello",

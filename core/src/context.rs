@@ -83,6 +83,12 @@ impl Cx {
         &mut self.random
     }
 
+    /// Makes the generator of what happens inside one transport. What is drawn elsewhere never
+    /// shifts it.
+    pub(crate) fn random_of(&self, transport: TransportId) -> Random {
+        self.random.of_connection(transport.0)
+    }
+
     /// Opens a transport; it accepts [`send`](Self::send) at once.
     pub(crate) fn open(&mut self, endpoint: Endpoint) -> TransportId {
         let id = TransportId(self.next_transport);

@@ -131,6 +131,7 @@ pub mod cert;
 pub mod config;
 mod context;
 pub mod destination;
+pub mod judge;
 pub mod limits;
 pub mod machine;
 mod probe;

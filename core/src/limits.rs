@@ -76,3 +76,18 @@ pub const STRAGGLERS: Duration = Duration::from_millis(50);
 
 /// Name servers taken of resolv.conf; the C library's own bound (MAXNS).
 pub const NAME_SERVERS: usize = 3;
+
+/// Intermediates between a server's certificate and a root; the reference's fixed depth.
+pub const INTERMEDIATES: usize = 10;
+
+/// Signatures verified for one verdict. A chain takes 11; each TLSA record with a bare key may take
+/// one more, and there are at most 100 of those.
+pub const SIGNATURES: usize = 128;
+
+/// Comparisons of names with name constraints for one pair of certificates; OpenSSL's number. All
+/// pairs of one verdict together get four times as many, which takes well under a second.
+pub const NAME_CHECKS: usize = 1 << 20;
+
+/// Links between certificates that are remembered as verified: some for each of the web's few
+/// thousand intermediates, at 100 octets each.
+pub const LINKS: usize = 8192;

@@ -3,14 +3,15 @@
 use std::mem;
 use std::sync::Arc;
 
-use crate::config::{Config, Level, Offer, ServerNameChoice};
+use crate::config::{Config, Level, Offer};
 use crate::context::Cx;
+use crate::judge::{LinkCache, ReferenceNames, judge};
 use crate::machine::{Input, IoError, Machine, Output, Stop};
 use crate::random::Seed;
 use crate::report::{
     Event, LookupError, Outcome, Peer, Reconnect, Report, Session, TlsFacts, Verdict,
 };
-use crate::resolve::{NextTarget, Resolver, Route, Target};
+use crate::resolve::{NextTarget, Resolver, Route, Target, Tlsa};
 use crate::session::{Approach, Approached, Farewell, Over, Plan};
 use crate::time::{Instant, WallTime};
 use crate::tls::{SessionCache, Setup};
@@ -96,6 +97,7 @@ struct Visit {
     cache: SessionCache,
     /// How many reconnections are still allowed.
     reconnects: u32,
+    links: LinkCache,
 }
 
 #[derive(Debug)]
@@ -118,6 +120,7 @@ impl Visit {
             sessions: Vec::new(),
             cache: SessionCache::new(config.reuse.is_some()),
             reconnects: config.reuse.map_or(0, |reuse| reuse.limit),
+            links: LinkCache::default(),
             config: Arc::new(config),
         };
         visit.handle(cx, &Input::Tick);
@@ -215,7 +218,7 @@ impl Visit {
         };
         match end {
             Approached::Secured(facts) => {
-                let verdict = Arc::new(judge(&target, &facts));
+                let verdict = Arc::new(self.judge(cx, &target, &facts));
                 cx.tell(Event::Judged(target.peer.clone(), facts, verdict.clone()));
                 let farewell = Farewell::start(cx, approach);
                 self.state = State::Leaving(farewell, target, Some(verdict));
@@ -238,6 +241,12 @@ impl Visit {
                 }
             }
         }
+    }
+
+    fn judge(&mut self, cx: &Cx, target: &Target, facts: &TlsFacts) -> Verdict {
+        let (tlsa, names) = (usable(target), names(target));
+        let (policy, time) = (&self.config.policy, cx.wall_time());
+        judge(facts, policy, target.level, &tlsa, &names, time, &mut self.links)
     }
 
     fn left(&mut self, cx: &mut Cx) {
@@ -319,12 +328,7 @@ impl Visit {
 
 /// Decides what a session with `target` is to do.
 fn plan(config: &Config, target: &Target, again: bool) -> Plan {
-    let offer = Offer {
-        server_name: server_name(config, target),
-        groups: config.groups.clone(),
-        sha1: target.level <= Level::Encrypt,
-        ..Offer::default()
-    };
+    let offer = Offer::of(&config.policy, target.level, &usable(target), &names(target));
     Plan {
         dialect: config.dialect,
         wrapper: config.wrapper,
@@ -332,26 +336,25 @@ fn plan(config: &Config, target: &Target, again: bool) -> Plan {
         helo_name: config.helo_name.clone(),
         connect_timeout: config.connect_timeout,
         command_timeout: config.command_timeout,
-        tls: (target.level != Level::None).then(|| Setup::new(Arc::new(offer)).map(Arc::new)),
+        tls: offer.filter(|_| !config.no_tls).map(|offer| match &config.flaw {
+            Some(flaw) => Err(flaw.clone()),
+            None => Setup::new(Arc::new(offer)).map(Arc::new),
+        }),
         demands: format!("{:?} {:?}", target.level, target.tlsa),
         watch: config.watch,
     }
 }
 
-/// Decides which name goes into SNI: the TLSA base domain where DANE decides (RFC 7672 section
-/// 8.1), else what was asked for.
-fn server_name(config: &Config, target: &Target) -> Option<String> {
-    if let Some(base) = target.match_names.first() {
-        return Some(base.clone());
-    }
-    match config.server_name.as_ref()? {
-        ServerNameChoice::Hostname => Some(target.host.clone()),
-        ServerNameChoice::Nexthop => Some(target.nexthop.clone()),
-        ServerNameChoice::Name(name) => Some(name.clone()),
-    }
+/// The TLSA records of a target that DNS lets count.
+fn usable(target: &Target) -> Vec<Tlsa> {
+    target.tlsa.iter().flat_map(|set| set.usable()).cloned().collect()
 }
 
-/// Stands in for the judge until it exists: nobody is trusted.
-fn judge(target: &Target, _facts: &TlsFacts) -> Verdict {
-    Verdict { status: crate::report::Status::Untrusted, level: target.level }
+/// The names by which a target was found.
+fn names(target: &Target) -> ReferenceNames {
+    ReferenceNames {
+        hostname: target.host.clone(),
+        nexthop: target.nexthop.clone(),
+        dane: target.match_names.clone(),
+    }
 }

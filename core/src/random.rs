@@ -19,11 +19,12 @@ impl Random {
         Self(ChaCha20Rng::from_seed(seed))
     }
 
-    /// Splits off an independent generator, so that one connection's draws never shift another's.
-    pub fn fork(&mut self) -> Self {
-        let mut seed = Seed::default();
-        self.fill(&mut seed);
-        Self::from_seed(seed)
+    /// Starts the sequence of the same seed for one connection. Sequences of different numbers have
+    /// nothing to do with each other, nor with this one, wherever it stands.
+    pub(crate) fn of_connection(&self, number: u64) -> Self {
+        let mut sequence = ChaCha20Rng::from_seed(self.0.get_seed());
+        sequence.set_stream(number.wrapping_add(1));
+        Self(sequence)
     }
 
     /// Fills `bytes` with random ones.

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::config::{Level, Offer, ServerCertificates};
+use crate::config::{Offer, OfferFlaw, ServerCertificates};
 use crate::destination::Destination;
+pub use crate::judge::{Status, Verdict};
 use crate::machine::IoError;
 pub use crate::resolve::{LookupError, LookupNote};
 use crate::session::{Capabilities, Reply};
@@ -287,7 +288,7 @@ pub enum TlsMessage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HandshakeError {
     /// The policy left nothing to offer.
-    NothingToOffer,
+    NothingToOffer(OfferFlaw),
     /// The server closed the connection.
     Lost,
     /// The connection broke.
@@ -386,39 +387,6 @@ pub enum StreamEnd {
     Truncated,
     /// The connection broke.
     Broken,
-}
-
-/// Whether a server satisfies a policy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
-    /// The word of the summary line.
-    pub status: Status,
-    /// The level that was applied.
-    pub level: Level,
-}
-
-/// The status words of the reference.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Status {
-    /// The server showed no certificate and no key.
-    Anonymous,
-    /// Nothing vouches for the server.
-    Untrusted,
-    /// The chain is trusted, the policy is not satisfied by that alone.
-    Trusted,
-    /// The server satisfies the policy.
-    Verified,
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Anonymous => "Anonymous",
-            Self::Untrusted => "Untrusted",
-            Self::Trusted => "Trusted",
-            Self::Verified => "Verified",
-        })
-    }
 }
 
 /// Everything about one destination.

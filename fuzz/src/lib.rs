@@ -1,6 +1,8 @@
 //! Fuzz targets as plain functions: a fuzzer calls them, and so do the tests that replay the
 //! committed corpus.
 
+mod names;
+
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
@@ -10,9 +12,14 @@ use tlsfinger_core::destination::{Destination, Place};
 use tlsfinger_core::machine::{LookupId, Stop, TransportId};
 use tlsfinger_core::{Input, Instant, IoError, IoErrorKind, Machine, Output, Probe, WallTime};
 
+pub use names::names;
+
+/// A target: takes one case, panics if it shows a fault.
+pub type Target = fn(&[u8]);
+
 /// Every target by its name, which is also its corpus folder's.
-pub const TARGETS: &[(&str, fn(&[u8]))] =
-    &[("certificate", certificate), ("probe", probe), ("trace", trace)];
+pub const TARGETS: &[(&str, Target)] =
+    &[("certificate", certificate), ("names", names), ("probe", probe), ("trace", trace)];
 
 /// Cuts a certificate and decodes every part of it.
 pub fn certificate(data: &[u8]) {

@@ -241,8 +241,14 @@ fn converse(mut socket: impl Socket, mut peer: Box<dyn Peer>) -> io::Result<()> 
                     }
                 }
                 Act::Send(_) => {}
-                Act::End => socket.hang_up()?,
-                Act::Reset => return socket.break_off(),
+                Act::End => {
+                    // Fails if the other side broke off; what it sent before can still be read.
+                    let _ = socket.hang_up();
+                }
+                Act::Reset => {
+                    peer.ended();
+                    return socket.break_off();
+                }
             }
         }
         if ended {

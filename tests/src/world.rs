@@ -9,16 +9,17 @@ mod run;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tlsfinger_core::machine::{Endpoint, LookupId, TransportId};
 use tlsfinger_core::{Input, Instant, IoError, IoErrorKind, Machine, Output};
 
-use crate::peer::{Act, Host, Peer};
+use crate::peer::{Act, Host, NameServer, Peer};
 use crate::playbook;
 use crate::referee::Referee;
+use crate::zones::Zones;
 
 pub use link::{Connect, Cut, How, Link};
 pub use run::{Run, Word};
@@ -76,12 +77,22 @@ struct Wire {
     deaf: bool,
     /// The machine hung up: what the peer still writes goes nowhere.
     hung_up: bool,
+    /// The peer knows that it is alone.
+    over: bool,
     in_flight: usize,
     /// When the next piece for the machine can arrive.
     free_in: Instant,
     /// Octets or datagrams so far, to the machine and to the peer.
     count_in: u64,
     count_out: u64,
+}
+
+impl Wire {
+    fn end(&mut self) {
+        self.over = true;
+        self.unheard.clear();
+        self.peer.ended();
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +132,16 @@ impl<M: Machine> World<M> {
     pub fn listen(mut self, at: Endpoint, link: Link, host: impl Host + 'static) -> Self {
         self.places.insert(at, (link, Box::new(host)));
         self
+    }
+
+    /// Lets a name server listen, for UDP and for TCP.
+    pub fn name_server(self, at: SocketAddr, link: Link, zones: Zones) -> Self {
+        let (udp, tcp) = NameServer::both(zones, at.ip());
+        self.listen(Endpoint::Udp(at.into()), link.clone(), udp).listen(
+            Endpoint::Tcp(at.into()),
+            link,
+            tcp,
+        )
     }
 
     /// Makes a host known to native lookups.
@@ -287,6 +308,7 @@ impl<M: Machine> World<M> {
             silent: false,
             deaf: false,
             hung_up: false,
+            over: false,
             in_flight: 0,
             free_in: Instant::START,
             count_in: 0,
@@ -459,25 +481,21 @@ impl<M: Machine> World<M> {
     fn pump(&mut self, id: TransportId) {
         loop {
             let Some(wire) = self.wires.get_mut(&id) else { return };
-            if wire.pausing || (wire.in_flight >= WINDOW && !wire.silent) {
+            // What a peer writes to somebody who hung up goes nowhere, and tells it so.
+            let void = wire.hung_up || wire.silent;
+            if wire.over || wire.pausing || (wire.in_flight >= WINDOW && !void) {
                 return;
             }
-            if let Some(act) = wire.peer.act() {
-                match act {
-                    Act::Send(_) if wire.hung_up => {
-                        wire.peer.ended();
-                        wire.unheard.clear();
-                    }
-                    Act::Pause(_) if wire.hung_up => {}
-                    act => self.perform(id, act),
-                }
-                continue;
-            }
-            match wire.unheard.pop_front() {
-                Some(Heard::Opened) => wire.peer.opened(),
-                Some(Heard::Bytes(bytes)) => wire.peer.received(&bytes),
-                Some(Heard::End) => wire.peer.ended(),
-                None => return,
+            match wire.peer.act() {
+                Some(Act::Send(_)) if void => wire.end(),
+                Some(Act::Pause(_)) if void => {}
+                Some(act) => self.perform(id, act),
+                None => match wire.unheard.pop_front() {
+                    Some(Heard::Opened) => wire.peer.opened(),
+                    Some(Heard::Bytes(bytes)) => wire.peer.received(&bytes),
+                    Some(Heard::End) => wire.end(),
+                    None => return,
+                },
             }
         }
     }
@@ -490,7 +508,6 @@ impl<M: Machine> World<M> {
                 wire.pausing = true;
                 self.decide(self.now + pause, Happening::PeerGoesOn(id));
             }
-            _ if wire.silent => {}
             Act::Send(bytes) if wire.datagrams => {
                 let number = wire.count_in;
                 wire.count_in += 1;
@@ -515,6 +532,7 @@ impl<M: Machine> World<M> {
                     self.cut_in(id, how, at);
                 }
             }
+            Act::End | Act::Reset if wire.silent => {}
             Act::End => self.cut_in(id, How::End, at),
             Act::Reset => self.cut_in(id, How::Reset, at),
         }

@@ -1,36 +1,38 @@
 //! How mail hosts are found: `-h`, `-M`, `-R`, `-f`, the resolver and whether to believe it.
 
-use tlsfinger_core::config::{DnssecProbe, DnssecTrust, HostLookup, Lookup};
+use tlsfinger_core::config::{DnssecTrust, HostLookup, Lookup};
 use tlsfinger_core::resolve::ResolvConf;
 
 use super::{SettingError, System};
 use crate::options::Options;
+use crate::parameters::Parameters;
 
-pub(super) fn decide(options: &Options, system: &System) -> Result<Lookup, SettingError> {
+/// Decides how mail hosts are found.
+pub(super) fn decide(
+    options: &Options,
+    hosts: HostLookup,
+    parameters: &Parameters,
+    system: &System,
+) -> Lookup {
     let mut resolvers = ResolvConf::parse(&(system.resolv_conf)());
     if let Some(server) = &options.resolver {
         resolvers = resolvers.with_server(server.clone());
     }
     let by_name = if system.posttls_finger { DnssecTrust::Trust } else { DnssecTrust::Auto };
-    let defaults = Lookup::default();
-    Ok(Lookup {
-        hosts: host_lookup(options.lookup.as_deref())?,
+    Lookup {
+        hosts,
+        families: parameters.families,
         srv: options.srv,
         force_tlsa: options.force_tlsa,
         insecure_mx: options.insecure_mx.unwrap_or_default(),
         resolvers,
         dnssec: options.dnssec.unwrap_or(by_name),
-        dnssec_probe: match options.parameter("dnssec_probe") {
-            None => defaults.dnssec_probe,
-            Some(text) => DnssecProbe::parse(text)
-                .map_err(|_| SettingError::BadDnssecProbe(text.to_owned()))?,
-        },
-        protocols: defaults.protocols,
-    })
+        dnssec_probe: parameters.dnssec_probe.clone(),
+    }
 }
 
-/// Words in any order, separated by commas or blanks; none of them means no lookups.
-fn host_lookup(list: Option<&str>) -> Result<HostLookup, SettingError> {
+/// Reads `-h`: words in any order, separated by commas or blanks; none of them means no lookups.
+pub(super) fn hosts(list: Option<&str>) -> Result<HostLookup, SettingError> {
     let Some(list) = list else { return Ok(HostLookup::default()) };
     let mut hosts = HostLookup { dns: false, native: false };
     for word in list.split([',', ' ', '\t', '\r', '\n']).filter(|word| !word.is_empty()) {

@@ -82,8 +82,8 @@ impl Narrator {
                 InsecureMx::Encrypt => "TLSA RRs found, MX RRset insecure: just encrypt",
                 InsecureMx::May => "MX RRset is insecure: try to encrypt",
             })),
-            // Told by another machine than the probe.
-            LookupNote::Target(_) => {}
+            // Told by other machines than the probe.
+            LookupNote::Target(_) | LookupNote::ServerTested(_) => {}
         }
     }
 

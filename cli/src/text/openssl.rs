@@ -31,9 +31,20 @@ pub(super) fn library_problem(error: &TlsError) -> Message {
     }
 }
 
-/// Tells that the policy leaves no protocol version.
-pub(super) fn nothing_to_offer() -> Message {
+/// Tells that no protocol version is left to offer.
+pub(super) fn no_version() -> Message {
     queued(0xbf, "no protocols available", "")
+}
+
+/// Tells that no cipher suite is left to offer.
+pub(super) fn no_suite() -> Message {
+    let data = "No ciphers enabled for max supported SSL/TLS version:";
+    queued(0xb5, "no ciphers available", data)
+}
+
+/// Tells that no key exchange group is left to offer.
+pub(super) fn no_group() -> Message {
+    queued(0x127, "no suitable groups", "")
 }
 
 fn queued(code: u32, reason: &str, data: &str) -> Message {

@@ -60,6 +60,17 @@ impl<'a> PublicKey<'a> {
         Self::decode(spki).unwrap_or(Self { kind: KeyKind::Other(String::new()), bits: &[] })
     }
 
+    /// Tells whether the algorithm is known and the key is there.
+    pub fn is_known(&self) -> bool {
+        !matches!(self.kind, KeyKind::Other(_))
+    }
+
+    /// Tells whether a SubjectPublicKeyInfo is followed by nothing.
+    pub(crate) fn is_exact(spki: &[u8]) -> bool {
+        let mut reader = Reader::new(spki);
+        reader.expect(tag::SEQUENCE).is_ok() && reader.is_empty()
+    }
+
     fn decode(spki: &'a [u8]) -> Option<Self> {
         let mut fields = Reader::enter(spki, tag::SEQUENCE).ok()?;
         let mut algorithm = Reader::new(fields.expect(tag::SEQUENCE).ok()?.value);

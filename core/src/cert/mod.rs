@@ -3,17 +3,28 @@
 mod certificate;
 pub(crate) mod der;
 mod digest;
+mod examined;
+mod extensions;
 mod key;
 mod name;
+mod pem;
 mod signature;
 mod time;
 mod weak_rsa;
 
 pub use certificate::{Certificate, CertificateError, Extension, Oddity, Part, Version};
 pub use der::DerError;
+pub(crate) use der::tag::IA5_STRING;
 pub use digest::Digest;
+pub use examined::{Authority, Examined};
+pub use extensions::{
+    AuthorityKeyId, BasicConstraints, ExtendedKeyUsage, ExtensionError, Extensions, Found,
+    GeneralName, KeyUsage, NameConstraints, Subtree,
+};
 pub use key::{Curve, KeyKind, PublicKey};
-pub use name::{Attribute, Name};
+pub use name::{Attribute, CanonicalName, Name, TextProblem};
+pub(crate) use name::{COMMON_NAME, EMAIL_ADDRESS, ORGANIZATION};
+pub use pem::{PemBlock, PemError, read_pem};
 pub use signature::{
     Hash, SignatureAlgorithm, SignatureError, TLS12_SCHEMES, TLS13_SCHEMES, scheme_hash,
     verify_handshake,

@@ -5,6 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use super::der::{Reader, oid_text, tag};
+use super::digest::Digest;
 
 /// Octets of the one-line form; the reference's buffer holds no more.
 const ONE_LINE: usize = 255;
@@ -54,6 +55,157 @@ impl Name {
             })
         })
     }
+}
+
+impl Name {
+    /// Decodes the first attribute of this type for people; `None` if there is none.
+    ///
+    /// # Errors
+    /// What keeps it from being shown.
+    pub fn first_text(&self, oid: &[u8]) -> Option<Result<String, TextProblem>> {
+        self.attributes().find(|attribute| attribute.oid == oid).map(|found| found.text())
+    }
+
+    /// Tells the common names as UTF-8, without those that cannot be decoded.
+    pub fn common_names(&self) -> impl Iterator<Item = String> {
+        self.attributes()
+            .filter(|attribute| attribute.oid == COMMON_NAME)
+            .filter_map(|attribute| utf8(attribute.tag, attribute.value))
+    }
+
+    /// Computes the form by which OpenSSL compares names: values as UTF-8, ASCII in lower case,
+    /// white space trimmed and collapsed.
+    pub fn canonical(&self) -> CanonicalName {
+        let mut rdns: Vec<(usize, Vec<Vec<u8>>)> = Vec::new();
+        for attribute in self.attributes() {
+            let value = match attribute.tag {
+                tag::UTF8_STRING
+                | tag::PRINTABLE_STRING
+                | tag::TELETEX_STRING
+                | tag::IA5_STRING
+                | tag::VISIBLE_STRING
+                | tag::UNIVERSAL_STRING
+                | tag::BMP_STRING => utf8(attribute.tag, attribute.value)
+                    .map(|text| encode(tag::UTF8_STRING, &[&fold(&text)])),
+                _ => None,
+            };
+            let value = value.unwrap_or_else(|| encode(attribute.tag, &[attribute.value]));
+            let element = encode(tag::SEQUENCE, &[&encode(tag::OID, &[attribute.oid]), &value]);
+            match rdns.last_mut() {
+                Some((rdn, set)) if *rdn == attribute.rdn => set.push(element),
+                _ => rdns.push((attribute.rdn, vec![element])),
+            }
+        }
+        let mut bytes = Vec::new();
+        for (_, mut set) in rdns {
+            set.sort();
+            let parts: Vec<&[u8]> = set.iter().map(Vec::as_slice).collect();
+            bytes.extend(encode(tag::SET, &parts));
+        }
+        CanonicalName(bytes)
+    }
+}
+
+/// The form of a [`Name`] by which OpenSSL compares names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CanonicalName(Vec<u8>);
+
+impl CanonicalName {
+    /// Tells the encoded relative distinguished names.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Computes the number that names files in a directory made by c_rehash: `{:08x}.0` and so on.
+    pub fn hash_number(&self) -> u32 {
+        match *Digest::Sha1.of(&[&self.0]) {
+            [a, b, c, d, ..] => u32::from_le_bytes([a, b, c, d]),
+            _ => 0,
+        }
+    }
+}
+
+/// Why an attribute of a name cannot be shown to people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextProblem {
+    /// It is longer than 255 octets of UTF-8; this is how long.
+    TooLong(usize),
+    /// It holds the character NUL.
+    Nul,
+    /// It holds an ASCII control character.
+    NotPrintable,
+    /// It is not the string that its tag says.
+    NotText,
+}
+
+impl Attribute<'_> {
+    /// Decodes the value for people, as the reference does.
+    fn text(&self) -> Result<String, TextProblem> {
+        let text = utf8(self.tag, self.value).ok_or(TextProblem::NotText)?;
+        let text = text.trim_end_matches('\0');
+        if text.len() > ONE_LINE {
+            Err(TextProblem::TooLong(text.len()))
+        } else if text.contains('\0') {
+            Err(TextProblem::Nul)
+        } else if text.contains(|c: char| c.is_ascii_control()) {
+            Err(TextProblem::NotPrintable)
+        } else {
+            Ok(text.to_owned())
+        }
+    }
+}
+
+/// Decodes a string by its tag; strings of one octet per character count as Latin-1.
+fn utf8(tag: u8, value: &[u8]) -> Option<String> {
+    match tag {
+        tag::UTF8_STRING => String::from_utf8(value.to_vec()).ok(),
+        tag::BMP_STRING => {
+            let (pairs, rest) = value.as_chunks::<2>();
+            let units = pairs.iter().map(|pair| char::from_u32(u16::from_be_bytes(*pair).into()));
+            if rest.is_empty() { units.collect() } else { None }
+        }
+        tag::UNIVERSAL_STRING => {
+            let (fours, rest) = value.as_chunks::<4>();
+            let chars = fours.iter().map(|four| char::from_u32(u32::from_be_bytes(*four)));
+            if rest.is_empty() { chars.collect() } else { None }
+        }
+        // NumericString to VisibleString, the times among them.
+        0x12..=0x14
+        | tag::IA5_STRING
+        | tag::UTC_TIME
+        | tag::GENERALIZED_TIME
+        | tag::VISIBLE_STRING => Some(value.iter().copied().map(char::from).collect()),
+        _ => None,
+    }
+}
+
+/// Folds ASCII to lower case, trims white space and collapses it inside.
+fn fold(text: &str) -> Vec<u8> {
+    let words: Vec<String> = text
+        .split(|c: char| c.is_ascii_whitespace() || c == '\x0b')
+        .filter(|word| !word.is_empty())
+        .map(str::to_ascii_lowercase)
+        .collect();
+    words.join(" ").into_bytes()
+}
+
+/// Encodes an element whose contents are the concatenation of `parts`.
+fn encode(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    let mut bytes = vec![tag];
+    match u8::try_from(length) {
+        Ok(short @ 0..=0x7f) => bytes.push(short),
+        _ => {
+            let octets = length.to_be_bytes();
+            let octets: Vec<u8> = octets.iter().copied().skip_while(|&octet| octet == 0).collect();
+            bytes.push(0x80 | u8::try_from(octets.len()).unwrap_or(0));
+            bytes.extend(octets);
+        }
+    }
+    for part in parts {
+        bytes.extend_from_slice(part);
+    }
+    bytes
 }
 
 /// OpenSSL's one-line form: `/` before each relative distinguished name, `+` between its
@@ -108,6 +260,9 @@ pub(crate) const COMMON_NAME: &[u8] = &[0x55, 4, 3];
 /// The OBJECT IDENTIFIER of organizationName (RFC 5280 appendix A.1).
 pub(crate) const ORGANIZATION: &[u8] = &[0x55, 4, 10];
 
+/// The OBJECT IDENTIFIER of emailAddress (RFC 5280 appendix A.1).
+pub(crate) const EMAIL_ADDRESS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1];
+
 /// OpenSSL's short names of the attribute types that occur.
 const SHORT_NAMES: &[(&[u8], &str)] = &[
     (COMMON_NAME, "CN"),
@@ -136,7 +291,7 @@ const SHORT_NAMES: &[(&[u8], &str)] = &[
     (&[0x55, 4, 97], "organizationIdentifier"),
     (&[0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 1], "UID"),
     (&[0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 25], "DC"),
-    (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1], "emailAddress"),
+    (EMAIL_ADDRESS, "emailAddress"),
     (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 2], "unstructuredName"),
     (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 8], "unstructuredAddress"),
     (&[0x2b, 6, 1, 4, 1, 0x82, 0x37, 60, 2, 1, 1], "jurisdictionL"),

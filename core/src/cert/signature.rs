@@ -175,6 +175,25 @@ impl SignatureAlgorithm {
         (hash == mask_hash).then_some(Self::RsaPss { hash, salt })
     }
 
+    /// Tells whether a key of this kind can make such signatures at all.
+    pub fn fits(&self, key: &KeyKind) -> bool {
+        match (self, key) {
+            (Self::RsaPkcs1(_), KeyKind::Rsa { .. })
+            | (Self::RsaPss { .. }, KeyKind::Rsa { .. } | KeyKind::RsaPss { .. })
+            | (Self::Ecdsa(_), KeyKind::Ec(_))
+            | (Self::Ed25519, KeyKind::Ed25519)
+            | (Self::Ed448, KeyKind::Ed448) => true,
+            // Algorithms known by OpenSSL: others of PKCS #1, DSA, and all with SHA-3.
+            (Self::Other(oid), KeyKind::Rsa { .. } | KeyKind::RsaPss { .. }) => {
+                oid.starts_with("1.2.840.113549.1.1.") || oid.starts_with("2.16.840.1.101.3.4.3.")
+            }
+            (Self::Other(oid), KeyKind::Dsa { .. } | KeyKind::Ec(_)) => {
+                oid.starts_with("1.2.840.10040.4.") || oid.starts_with("2.16.840.1.101.3.4.3.")
+            }
+            _ => false,
+        }
+    }
+
     /// Tells the strength in bits of the hash; `None` if nothing is known of the algorithm.
     pub const fn security_bits(&self) -> Option<u32> {
         match self {

@@ -11,7 +11,7 @@ pub struct Lookup {
     /// Where the addresses of hosts are looked up (`-h`).
     pub hosts: HostLookup,
     /// The address families that are used at all (`inet_protocols`).
-    pub protocols: Protocols,
+    pub families: AddressFamilies,
     /// Look up SRV records instead of MX records (`-R`).
     pub srv: bool,
     /// Look up TLSA records also of hosts whose addresses are not secure (`-f`).
@@ -31,7 +31,7 @@ impl Default for Lookup {
     fn default() -> Self {
         Self {
             hosts: HostLookup::default(),
-            protocols: Protocols::default(),
+            families: AddressFamilies::default(),
             srv: false,
             force_tlsa: false,
             insecure_mx: InsecureMx::default(),
@@ -59,14 +59,14 @@ impl Default for HostLookup {
 
 /// The address families that are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Protocols {
+pub struct AddressFamilies {
     /// IPv4.
     pub v4: bool,
     /// IPv6.
     pub v6: bool,
 }
 
-impl Default for Protocols {
+impl Default for AddressFamilies {
     fn default() -> Self {
         Self { v4: true, v6: true }
     }

@@ -1,12 +1,27 @@
 //! What the caller decided, validated.
 
+mod ciphers;
+mod curves;
+mod dane_digests;
 mod lookup;
+mod maincf;
 mod offer;
+mod openssl_suites;
+mod policy;
+mod protocols;
+mod trust;
 
+pub use ciphers::{CipherListError, cipher_list};
+pub use curves::GroupLists;
+pub use dane_digests::{DaneDigestProblem, DaneDigests};
 pub use lookup::{
-    BadDnssecProbe, DnssecProbe, DnssecTrust, HostLookup, InsecureMx, Lookup, Protocols,
+    AddressFamilies, BadDnssecProbe, DnssecProbe, DnssecTrust, HostLookup, InsecureMx, Lookup,
 };
-pub use offer::{Groups, Offer, ServerCertificates, Versions};
+pub use maincf::{CompatibilityLevel, MacroError, MainCf, Overridden, Problem, SyntaxError};
+pub use offer::{Groups, Offer, OfferFlaw, ServerCertificates, Versions};
+pub use policy::{MalformedPin, MatchRule, Pin, Policy};
+pub use protocols::{InvalidProtocols, Protocols};
+pub use trust::{Anchor, TrustError, TrustStore, read_trust};
 
 use std::time::Duration;
 
@@ -33,10 +48,13 @@ pub struct Config {
     pub lookup: Lookup,
     /// How much TLS is wanted and how it is judged (`-l`).
     pub level: Level,
-    /// SNI for servers without DANE (`-s`).
-    pub server_name: Option<ServerNameChoice>,
-    /// Key exchange groups to offer, in order of preference.
-    pub groups: Groups,
+    /// TLS could not be set up as it was asked for: there is none, whatever the level.
+    pub no_tls: bool,
+    /// What decides the Offer and the Verdict besides the level.
+    pub policy: Policy,
+    /// Why the caller's wishes about these cannot be granted; each connection then ends where TLS
+    /// would begin.
+    pub flaw: Option<OfferFlaw>,
     /// Keep TLS sessions and reconnect to reuse them (`-r`, `-m`).
     pub reuse: Option<Reuse>,
     /// Tell what happens inside TLS: handshake messages and records.
@@ -99,6 +117,23 @@ pub enum Level {
     Secure,
 }
 
+impl Level {
+    /// Tells the word for this level on a command line; `HalfDane` is never chosen there.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::May => "may",
+            Self::Encrypt => "encrypt",
+            Self::Fingerprint => "fingerprint",
+            Self::HalfDane => "half-dane",
+            Self::Dane => "dane",
+            Self::DaneOnly => "dane-only",
+            Self::Verify => "verify",
+            Self::Secure => "secure",
+        }
+    }
+}
+
 /// A server name that a caller asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServerNameChoice {
@@ -151,8 +186,9 @@ impl Default for Config {
             family: Family::Any,
             lookup: Lookup::default(),
             level: Level::Dane,
-            server_name: None,
-            groups: Groups::default(),
+            no_tls: false,
+            policy: Policy::default(),
+            flaw: None,
             reuse: None,
             watch: Watch::default(),
         }

@@ -1,6 +1,9 @@
 //! What is offered to a server before anything is known of it.
 
+use super::{Level, Policy, ServerNameChoice};
+use crate::judge::ReferenceNames;
 use crate::report::{Group, TlsVersion};
+use crate::resolve::Tlsa;
 
 /// All that the policy decides before connecting. Kept in the Observation, so that a verdict for
 /// another policy knows whether it would have asked the same question.
@@ -18,6 +21,46 @@ pub struct Offer {
     pub sha1: bool,
     /// Which kind of certificate is asked for.
     pub certificates: ServerCertificates,
+}
+
+impl Offer {
+    /// Makes the offer of a policy to one server; `None` at level none. `tlsa` and `names` are those
+    /// that its verdict will need.
+    pub fn of(
+        policy: &Policy,
+        level: Level,
+        tlsa: &[Tlsa],
+        names: &ReferenceNames,
+    ) -> Option<Self> {
+        let dane = match level {
+            Level::None => return None,
+            Level::HalfDane | Level::Dane | Level::DaneOnly => !tlsa.is_empty(),
+            Level::May | Level::Encrypt | Level::Fingerprint | Level::Verify | Level::Secure => {
+                false
+            }
+        };
+        // With TLSA records the server name is their base domain (RFC 7672 section 8.1).
+        let server_name = match &policy.server_name {
+            _ if dane => names.dane.first().cloned(),
+            None => None,
+            Some(ServerNameChoice::Hostname) => Some(names.hostname.clone()),
+            Some(ServerNameChoice::Nexthop) => Some(names.nexthop.clone()),
+            Some(ServerNameChoice::Name(name)) => Some(name.clone()),
+        };
+        let raw = policy.raw_public_keys && level <= Level::Fingerprint;
+        Some(Self {
+            server_name,
+            versions: policy.versions,
+            suites: policy.suites.clone(),
+            groups: policy.groups.clone(),
+            sha1: level <= Level::Encrypt,
+            certificates: if raw {
+                ServerCertificates::RawPublicKey
+            } else {
+                ServerCertificates::X509
+            },
+        })
+    }
 }
 
 /// The protocol versions offered.
@@ -58,6 +101,23 @@ pub enum ServerCertificates {
     X509,
     /// Raw public keys; TLS 1.3 only.
     RawPublicKey,
+}
+
+/// Why nothing can be offered, whatever the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OfferFlaw {
+    /// The protocol list, which stands here, names something that nobody knows.
+    Protocols(String),
+    /// No cipher grade has this name.
+    Grade(String),
+    /// The cipher list of this grade is malformed or selects nothing.
+    Ciphers(String),
+    /// No protocol version is left of those that exist here.
+    NoVersion,
+    /// No cipher suite is left of those that exist here, for the versions that are left.
+    NoSuite,
+    /// No key exchange group is left of those that exist here.
+    NoGroup,
 }
 
 impl Default for Offer {

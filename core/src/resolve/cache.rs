@@ -36,10 +36,10 @@ impl Cache {
         let until = now + ttl;
         self.expiry.insert((until, question.clone()));
         self.answers.insert(question, (until, answer));
-        if self.answers.len() > limits::CACHE {
-            if let Some((_, first)) = self.expiry.pop_first() {
-                self.answers.remove(&first);
-            }
+        if self.answers.len() > limits::CACHE
+            && let Some((_, first)) = self.expiry.pop_first()
+        {
+            self.answers.remove(&first);
         }
     }
 

@@ -1,6 +1,6 @@
 //! A machine of its own that finds out where mail for a destination goes.
 
-use super::{LookupNote, NextTarget, Resolver, Route};
+use super::{LookupNote, NextTarget, Resolver, Route, RouteFacts};
 use crate::config::{Config, Level};
 use crate::context::Cx;
 use crate::machine::{Input, Machine, Output};
@@ -32,6 +32,11 @@ impl RouteFinder {
         finder.advance();
         finder.cx.end();
         finder
+    }
+
+    /// Tells what was found so far.
+    pub fn facts(&self) -> RouteFacts {
+        self.route.facts()
     }
 
     /// Goes on until nothing changes.

@@ -109,8 +109,8 @@ impl HostSettings {
         Self {
             dns: lookup.hosts.dns,
             native: lookup.hosts.native,
-            v4: lookup.protocols.v4,
-            v6: lookup.protocols.v6,
+            v4: lookup.families.v4,
+            v6: lookup.families.v6,
             tlsa,
             force_tlsa: tlsa && lookup.force_tlsa,
         }
@@ -160,10 +160,10 @@ impl Host {
         if self.is_done() {
             return;
         }
-        if let (Input::HostFound(id, result), Native::Waiting(waiting)) = (input, &self.native) {
-            if id == waiting {
-                self.take_native(result);
-            }
+        if let (Input::HostFound(id, result), Native::Waiting(waiting)) = (input, &self.native)
+            && id == waiting
+        {
+            self.take_native(result);
         }
         if let Some(Ok(found)) = self.a.poll(cx) {
             self.add_found(&found, RecordType::A);
@@ -191,10 +191,6 @@ impl Host {
 
     pub(crate) fn text(&self) -> &str {
         &self.text
-    }
-
-    pub(crate) fn port(&self) -> u16 {
-        self.port
     }
 
     /// The addresses so far.

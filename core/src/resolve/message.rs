@@ -283,3 +283,183 @@ impl<'a> ParseRecordData<'a, Bytes> for RawTlsa {
         })))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resolve::name::from_text;
+
+    fn question(record: RecordType) -> Question {
+        Question::new(from_text("d.test").unwrap(), record)
+    }
+
+    /// A reply to `d.test A` with id 0x0102: flags, counts, then the question and `rest`.
+    fn reply(flags: [u8; 2], counts: [u8; 4], rest: &[u8]) -> Bytes {
+        let mut message = vec![1, 2, flags[0], flags[1]];
+        counts.iter().for_each(|count| message.extend([0, *count]));
+        message.extend(b"\x01d\x04test\x00\x00\x01\x00\x01");
+        message.extend(rest);
+        message.into()
+    }
+
+    fn read_a(message: &Bytes) -> Received {
+        read(message, 0x0102, &question(RecordType::A))
+    }
+
+    const A: &[u8] = b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\xc0\x00\x02\x01";
+
+    #[test]
+    fn query_asks_for_everything() {
+        let flags = Flags { edns: true, checking_disabled: false };
+        let message = query(0x0102, &question(RecordType::TLSA), flags);
+        assert_eq!(
+            message,
+            b"\x01\x02\x01\x20\x00\x01\x00\x00\x00\x00\x00\x01\
+              \x01d\x04test\x00\x00\x34\x00\x01\
+              \x00\x00\x29\x04\xd0\x00\x00\x80\x00\x00\x00"
+        );
+        let flags = Flags { edns: false, checking_disabled: true };
+        let message = query(0x0102, &question(RecordType::TLSA), flags);
+        assert_eq!(message[..12], *b"\x01\x02\x01\x30\x00\x01\x00\x00\x00\x00\x00\x00");
+    }
+
+    #[test]
+    fn answer_is_read() {
+        let Received::Reply(found) = read_a(&reply([0x81, 0xa0], [1, 1, 0, 0], A)) else {
+            panic!()
+        };
+        assert!(found.authentic && !found.edns && !found.signed);
+        let records = found.records.unwrap();
+        let owner = from_text("D.Test").unwrap();
+        assert_eq!(records.data, [(owner, Data::A(Ipv4Addr::new(192, 0, 2, 1)))]);
+        assert_eq!(records.ttl, Some(60));
+    }
+
+    #[test]
+    fn answers_to_something_else_are_foreign() {
+        let good = reply([0x81, 0x80], [1, 1, 0, 0], A);
+        let change = |at: usize, octet: u8| {
+            let mut message = good.to_vec();
+            message[at] = octet;
+            Bytes::from(message)
+        };
+        assert!(matches!(read_a(&change(13, b'D')), Received::Reply(_)), "case does not count");
+        for (at, octet, why) in [
+            (0, 9, "id"),
+            (2, 0x01, "a query"),
+            (2, 0x91, "opcode"),
+            (5, 0, "no question"),
+            (5, 2, "two questions"),
+            (13, b'e', "name"),
+            (21, 28, "type"),
+            (23, 3, "class"),
+        ] {
+            assert_eq!(read_a(&change(at, octet)), Received::Foreign, "{why}");
+        }
+        for length in 0..22 {
+            assert_eq!(read_a(&good.slice(..length)), Received::Foreign, "{length} octets");
+        }
+        // An error may come without the question.
+        let mut error = good.slice(..12).to_vec();
+        error[3] = 0x81;
+        error[4..].fill(0);
+        assert!(matches!(read_a(&error.into()), Received::Reply(Reply { rcode: 1, .. })));
+    }
+
+    #[test]
+    fn unreadable_answers() {
+        let loop_at_itself = b"\xc0\x17\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\xc0\x00\x02\x01";
+        let forward = b"\xc0\x7f\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\xc0\x00\x02\x01";
+        let short_data = b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x03\xc0\x00\x02";
+        let long_data = b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x05\xc0\x00\x02\x01\x01";
+        let odd_label = b"\x80\x00\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\xc0\x00\x02\x01";
+        let alias_loop = b"\xc0\x0c\x00\x05\x00\x01\x00\x00\x00\x3c\x00\x02\xc0\x23";
+        for (rest, why) in [
+            (&loop_at_itself[..], "a name that points at itself"),
+            (forward, "a name that points behind the end"),
+            (short_data, "an address of three octets"),
+            (long_data, "an address of five octets"),
+            (odd_label, "a label of a kind that does not exist"),
+            (alias_loop, "a target that points at itself"),
+            (&A[..15], "an end in the middle of the data"),
+            (&A[..5], "an end in the middle of the record"),
+            (&[], "a record that is not there"),
+        ] {
+            let Received::Reply(found) = read_a(&reply([0x81, 0xa0], [1, 1, 0, 0], rest)) else {
+                panic!("{why}")
+            };
+            assert_eq!(found.records, None, "{why}");
+        }
+    }
+
+    #[test]
+    fn truncated_answer_is_told_apart() {
+        assert_eq!(read_a(&reply([0x83, 0x80], [1, 0, 0, 0], &[])), Received::Truncated);
+    }
+
+    #[test]
+    fn extended_codes_and_denials() {
+        // BADVERS in the OPT record.
+        let opt = b"\x00\x00\x29\x04\xd0\x01\x00\x00\x00\x00\x00";
+        let Received::Reply(found) = read_a(&reply([0x81, 0x80], [1, 0, 0, 1], opt)) else {
+            panic!()
+        };
+        assert_eq!((found.rcode, found.edns), (16, true));
+        // An SOA record of `test` with TTL 60 and minimum 5.
+        let soa = b"\xc0\x0e\x00\x06\x00\x01\x00\x00\x00\x3c\x00\x16\x00\x00\
+                    \x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00\x05";
+        let Received::Reply(found) = read_a(&reply([0x81, 0x83], [1, 0, 1, 0], soa)) else {
+            panic!()
+        };
+        let records = found.records.unwrap();
+        assert_eq!((found.rcode, records.ttl), (3, Some(5)));
+        assert_eq!(records.denied_by, from_text("test"));
+        // Its second half may be missing: the answer section decides.
+        let cut = reply([0x81, 0x80], [1, 0, 1, 0], &soa[..9]);
+        let Received::Reply(found) = read_a(&cut) else { panic!() };
+        assert_eq!(found.records, Some(Records::default()));
+    }
+
+    #[test]
+    fn short_tlsa_records_are_kept_as_such() {
+        for (data, wanted) in [
+            (&b""[..], Data::ShortTlsa(0)),
+            (b"\x03\x01", Data::ShortTlsa(2)),
+            (b"\x03\x01\x01", Data::ShortTlsa(3)),
+            (
+                b"\x03\x01\x02\xab",
+                Data::Tlsa(Tlsa {
+                    usage: 3,
+                    selector: 1,
+                    matching: 2,
+                    data: Bytes::from_static(b"\xab"),
+                }),
+            ),
+        ] {
+            let mut message = reply([0x81, 0x80], [1, 1, 0, 0], &[]).to_vec();
+            message[21] = 52;
+            message.extend(b"\xc0\x0c\x00\x34\x00\x01\x00\x00\x00\x3c\x00");
+            message.push(data.len() as u8);
+            message.extend(data);
+            let Received::Reply(found) = read(&message.into(), 0x0102, &question(RecordType::TLSA))
+            else {
+                panic!()
+            };
+            assert_eq!(found.records.unwrap().data[0].1, wanted);
+        }
+    }
+
+    #[test]
+    fn nothing_panics() {
+        // A message of every kind, with every octet changed in turn and cut at every length.
+        let good = reply([0x81, 0xa0], [1, 1, 0, 0], A);
+        for at in 0..good.len() {
+            for octet in [0, 1, 0x3f, 0x40, 0x80, 0xc0, 0xff] {
+                let mut message = good.to_vec();
+                message[at] = octet;
+                read_a(&message.into());
+            }
+            read_a(&good.slice(..at));
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{LookupError, RecordType, Target, TlsaRecord};
+use super::{LookupError, RecordType, ServerReport, Target, TlsaRecord};
 use crate::config::{DnssecProbe, InsecureMx};
 use crate::destination::HostError;
 use crate::machine::Remote;
@@ -101,4 +101,6 @@ pub enum LookupNote {
     MxInsecure(InsecureMx),
     /// A server that mail for the destination goes to; told by [`RouteFinder`](super::RouteFinder).
     Target(Arc<Target>),
+    /// What a name server can do; told by [`ResolverTest`](super::ResolverTest).
+    ServerTested(Box<ServerReport>),
 }

@@ -34,7 +34,7 @@ pub(crate) struct Client {
 
 /// Names one query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct QueryId(u64);
+pub(crate) struct QueryId(pub(super) u64);
 
 /// How to ask.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +54,8 @@ pub(crate) struct Heard {
     pub(crate) result: Result<Reply, DnsProblem>,
     /// The last server that said anything, and whether it set the AD bit.
     pub(crate) from: Option<(usize, bool)>,
+    /// An answer over UDP did not fit.
+    pub(crate) truncated: bool,
 }
 
 #[derive(Debug)]
@@ -81,6 +83,7 @@ struct Query {
     /// What says most about why there is no answer.
     problem: DnsProblem,
     from: Option<(usize, bool)>,
+    truncated: bool,
     ended: bool,
 }
 
@@ -132,6 +135,7 @@ impl Client {
             deadline: Instant::NEVER,
             problem: DnsProblem::TimedOut,
             from: None,
+            truncated: false,
             ended: false,
         };
         if self.conf.rotate {
@@ -259,6 +263,7 @@ impl Client {
         if let Received::Reply(reply) = &received {
             query.from = Some((attempt.server, reply.authentic));
         }
+        query.truncated |= received == Received::Truncated;
         match judge(received, &attempt, query.manner) {
             Came::Nothing => {}
             Came::Problem(problem) => {
@@ -355,7 +360,8 @@ impl Client {
 
     fn end(&mut self, id: QueryId, query: &mut Query, result: Result<Reply, DnsProblem>) {
         query.ended = true;
-        self.finished.push_back((id, Heard { result, from: query.from }));
+        self.finished
+            .push_back((id, Heard { result, from: query.from, truncated: query.truncated }));
     }
 
     /// Keeps a query that goes on; lets go of everything that one that ended holds.

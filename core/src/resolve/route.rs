@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::error::{LookupError, RecordType};
+use super::facts::{HostFacts, RouteFacts};
 use super::host::{Association, Host, HostSettings};
 use super::lookup::{Answer, Found};
 use super::name::{self, Question};
@@ -171,11 +172,11 @@ impl Route {
 
     /// Takes an input, and the answers that are there.
     pub(crate) fn handle(&mut self, cx: &mut Cx, input: &Input) {
-        if let Phase::Asking(id, record, query) = &self.phase {
-            if let Some(answer) = cx.answer(*id) {
-                let (record, query) = (*record, query.clone());
-                self.take_records(cx, answer, record, query);
-            }
+        if let Phase::Asking(id, record, query) = &self.phase
+            && let Some(answer) = cx.answer(*id)
+        {
+            let (record, query) = (*record, query.clone());
+            self.take_records(cx, answer, record, query);
         }
         for (_, host) in &mut self.hosts {
             host.handle(cx, input);
@@ -231,6 +232,16 @@ impl Route {
             return NextTarget::Wait;
         }
         NextTarget::Exhausted(self.failure(cx))
+    }
+
+    /// Tells what was found so far.
+    pub(crate) fn facts(&self) -> RouteFacts {
+        let record = match &self.phase {
+            Phase::Asking(_, record, _) | Phase::Hosts(Some(record), _) => Some(*record),
+            Phase::Hosts(None, _) | Phase::One(_) | Phase::Failed(_) => None,
+        };
+        let hosts = self.hosts.iter().map(|(candidate, host)| HostFacts::of(candidate, host));
+        RouteFacts { record, security: self.mx, hosts: hosts.collect() }
     }
 
     /// Gives up all lookups.
@@ -400,10 +411,10 @@ impl Route {
         if self.found_any {
             return None;
         }
-        if let Phase::Hosts(record, query) = &mut self.phase {
-            if let Some(record) = record.take() {
-                tell(cx, LookupNote::NoHostAddress { record, name: query.clone() });
-            }
+        if let Phase::Hosts(Some(record), query) = &self.phase
+            && self.told.insert((query.clone(), *record))
+        {
+            tell(cx, LookupNote::NoHostAddress { record: *record, name: query.clone() });
         }
         self.hosts.iter().rev().find_map(|(_, host)| host.failure().cloned())
     }

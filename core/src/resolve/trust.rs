@@ -52,10 +52,10 @@ impl Trust {
     pub(crate) fn look(&mut self, cx: &mut Cx, heard: &Heard) -> Option<(DnssecProbe, Question)> {
         let (server, authentic) = heard.from?;
         if !self.counts(server) {
-            if std::mem::take(&mut self.tell_distrust) {
-                if let Some((server, _)) = self.servers.get(server) {
-                    cx.tell(Event::Lookup(LookupNote::ResolverNotTrusted(server.clone())));
-                }
+            if std::mem::take(&mut self.tell_distrust)
+                && let Some((server, _)) = self.servers.get(server)
+            {
+                cx.tell(Event::Lookup(LookupNote::ResolverNotTrusted(server.clone())));
             }
             return None;
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::config::{Dialect, Offer, Watch};
+use crate::config::{Dialect, Offer, OfferFlaw, Watch};
 use crate::context::Cx;
 use crate::machine::{Endpoint, Input, IoError};
 use crate::report::{
@@ -27,7 +27,7 @@ pub(crate) struct Plan {
     pub(crate) connect_timeout: std::time::Duration,
     pub(crate) command_timeout: std::time::Duration,
     /// What to offer; `None` wants no TLS.
-    pub(crate) tls: Option<Result<Arc<Setup>, HandshakeError>>,
+    pub(crate) tls: Option<Result<Arc<Setup>, OfferFlaw>>,
     /// What is demanded of the server besides the Offer; sessions are shared only under the same.
     pub(crate) demands: String,
     pub(crate) watch: Watch,
@@ -308,8 +308,8 @@ impl Dialogue {
             return Some(Ending::Well);
         }
         let error = match &self.plan.tls {
-            Some(Err(error)) => error.clone(),
-            None => HandshakeError::NothingToOffer,
+            Some(Err(flaw)) => HandshakeError::NothingToOffer(flaw.clone()),
+            None => HandshakeError::NothingToOffer(OfferFlaw::NoVersion),
             Some(Ok(_)) => match self.tls_error.take() {
                 Some(error) => HandshakeError::Tls(error),
                 None => match self.loss(cx)? {

@@ -113,7 +113,7 @@ impl Stream {
         sessions: Sessions,
         watch: Watch,
     ) -> Result<Arrival, TlsError> {
-        let random = cx.random().fork();
+        let random = cx.random_of(self.transport);
         let (tunnel, flow) = Tunnel::start(setup, random, cx.wall_time(), sessions, watch)?;
         self.layer = Layer::Tls(Box::new(tunnel));
         Ok(self.follow(cx, flow))

@@ -8,8 +8,7 @@ use rustls::time_provider::TimeProvider;
 use rustls::version::{TLS12, TLS13};
 use rustls_pki_types::{ServerName, UnixTime};
 
-use crate::config::Offer;
-use crate::report::HandshakeError;
+use crate::config::{Offer, OfferFlaw, Versions};
 
 use super::sessions::LentSessions;
 use super::{groups, loan, witness};
@@ -29,8 +28,14 @@ impl Setup {
     ///
     /// # Errors
     ///
-    /// [`HandshakeError::NothingToOffer`] if versions, suites and groups leave nothing.
-    pub fn new(offer: Arc<Offer>) -> Result<Self, HandshakeError> {
+    /// [`OfferFlaw::NoVersion`], [`OfferFlaw::NoGroup`] or [`OfferFlaw::NoSuite`].
+    pub fn new(offer: Arc<Offer>) -> Result<Self, OfferFlaw> {
+        if offer.versions == (Versions { tls12: false, tls13: false }) {
+            return Err(OfferFlaw::NoVersion);
+        }
+        if offer.groups.0.is_empty() {
+            return Err(OfferFlaw::NoGroup);
+        }
         let mut provider = aws_lc_rs::default_provider();
         provider.secure_random = &LentRandom;
         provider.kx_groups =
@@ -50,7 +55,7 @@ impl Setup {
         });
         let mut config = ClientConfig::builder_with_details(Arc::new(provider), CLOCK.clone())
             .with_protocol_versions(&versions)
-            .map_err(|_| HandshakeError::NothingToOffer)?
+            .map_err(|_| OfferFlaw::NoSuite)?
             .dangerous()
             .with_custom_certificate_verifier(witness::verifier(offer.certificates, offer.sha1))
             .with_client_cert_resolver(witness::resolver());

@@ -146,10 +146,10 @@ impl Tunnel {
 
     /// Tells what is known of the connection; `None` before its handshake is complete.
     pub(crate) fn facts(&self) -> Option<TlsFacts> {
-        let version = match self.conn.protocol_version()? {
-            ProtocolVersion::TLSv1_2 => TlsVersion::Tls12,
-            ProtocolVersion::TLSv1_3 => TlsVersion::Tls13,
-            _ => return None,
+        let version = match self.conn.protocol_version() {
+            Some(ProtocolVersion::TLSv1_2) => TlsVersion::Tls12,
+            Some(ProtocolVersion::TLSv1_3) => TlsVersion::Tls13,
+            None | Some(_) => return None,
         };
         let suite = self.conn.negotiated_cipher_suite()?.suite();
         let kind = self.conn.handshake_kind()?;

@@ -2,6 +2,7 @@
 //! very same ones.
 
 mod mail;
+mod names;
 mod script;
 mod tls;
 
@@ -10,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 pub use mail::{Journal, MailServer};
+pub use names::NameServer;
 pub use script::{Answer, Script};
 pub use tls::{ClientAuth, Tickets, TlsSetup};
 

@@ -95,6 +95,15 @@ impl<M: Machine> Run<M> {
             .concat()
     }
 
+    /// Tells how many octets were received over a transport.
+    pub fn received_octets(&self, id: u64) -> usize {
+        let octets = |word: &Word| match word {
+            Word::In(Input::Received(from, bytes)) if *from == TransportId(id) => bytes.len(),
+            _ => 0,
+        };
+        self.log.iter().map(|(_, word)| octets(word)).sum()
+    }
+
     /// Tells when the machine was done.
     pub fn ended_at(&self) -> Instant {
         self.log.last().map_or(Instant::START, |(at, _)| *at)

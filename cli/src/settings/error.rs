@@ -1,0 +1,82 @@
+//! What settings can be wrong, in the words of the reference.
+
+use std::fmt;
+
+use tlsfinger_core::destination::DestinationError;
+use tlsfinger_core::resolve::NotAResolver;
+
+use crate::flags::Refusal;
+use crate::parameters::ParameterError;
+use crate::system::FileError;
+
+/// Why the program cannot do what it is told to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SettingError {
+    /// An option of one letter has a value that it cannot have.
+    BadValue(char, String),
+    BadRuntime(String),
+    BadResolver(String),
+    BadDnssec(String),
+    /// A word of `-h`, and the whole list.
+    BadHostLookup(String, String),
+    BadLevel(String),
+    WrapperWithoutTls,
+    /// `-X` with `-r`.
+    ProxyAndReconnect,
+    /// `-H` with `-k` or `-K`.
+    ChainAndCertificate,
+    /// A file that must be read cannot be.
+    File(FileError),
+    /// A parameter of main.cf.
+    Parameter(ParameterError),
+    Destination(DestinationError),
+    /// A file of trust anchors that holds none.
+    TrustAnchors(String),
+    NotYet(char),
+    /// The system lacks what a run needs; the text is the system's.
+    Driver(String),
+}
+
+impl fmt::Display for SettingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BadValue(letter, value) => write!(f, "bad '-{letter}' option value: {value}"),
+            Self::BadRuntime(value) => write!(f, "bad '--runtime' option value: {value}"),
+            Self::BadResolver(value) => {
+                write!(f, "bad '--resolver' option value: {value}: {NotAResolver}")
+            }
+            Self::BadDnssec(value) => write!(f, "bad '--dnssec' option value: {value}"),
+            Self::BadHostLookup(word, list) => {
+                write!(f, "unknown -h option value \"{word}\" in \"{list}\"")
+            }
+            Self::BadLevel(word) => write!(f, "Invalid TLS level \"{word}\""),
+            Self::WrapperWithoutTls => {
+                f.write_str("SSL wrapper mode requires that TLS not be disabled")
+            }
+            Self::ProxyAndReconnect => f.write_str("The -X and -r options are mutually exclusive"),
+            Self::ChainAndCertificate => f.write_str(
+                "When the '-H' option is used, neither the '-k', nor the '-K' options may be used",
+            ),
+            Self::File(error) => error.fmt(f),
+            Self::Parameter(error) => error.fmt(f),
+            Self::Destination(error) => error.fmt(f),
+            Self::NotYet(letter) => write!(f, "option -{letter} is not available yet"),
+            Self::Driver(error) => write!(f, "cannot begin: {error}"),
+            Self::TrustAnchors(file) => write!(f, "Failed to load trust anchor file: {file}"),
+        }
+    }
+}
+
+impl std::error::Error for SettingError {}
+
+impl From<SettingError> for Refusal {
+    fn from(error: SettingError) -> Self {
+        Self::Fatal(error)
+    }
+}
+
+impl From<ParameterError> for Refusal {
+    fn from(error: ParameterError) -> Self {
+        Self::Fatal(SettingError::Parameter(error))
+    }
+}

@@ -1,0 +1,943 @@
+//! From destinations to servers, in a world of name servers on a virtual clock.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tlsfinger_core::config::{
+    Config, Dialect, DnssecTrust, Family, HostLookup, InsecureMx, Level, Lookup,
+};
+use tlsfinger_core::destination::{Destination, Place};
+use tlsfinger_core::report::Event;
+use tlsfinger_core::resolve::{LookupNote, ResolvConf, ResolverTest, RouteFinder, TestNames};
+use tlsfinger_core::{Instant, WallTime};
+use tlsfinger_tests::dns::World;
+use tlsfinger_tests::told::text;
+
+/// What is asked for: `domain` or `[host]`, and more.
+struct Ask {
+    config: Config,
+}
+
+fn ask(destination: &str) -> Ask {
+    let (host, literal) = match destination.strip_prefix('[').and_then(|d| d.strip_suffix(']')) {
+        Some(host) => (host, true),
+        None => (destination, false),
+    };
+    let (host, port) = match host.split_once(":=") {
+        Some((host, port)) => (host, port.parse().unwrap()),
+        None => (host, 25),
+    };
+    let place = Place::Inet { host: host.to_owned(), literal, service: None, port };
+    let destination = Destination { text: destination.to_owned(), place };
+    Ask { config: Config { destination, family: Family::V4, ..Config::default() } }
+}
+
+impl Ask {
+    fn level(mut self, level: Level) -> Self {
+        self.config.level = level;
+        self
+    }
+
+    fn family(mut self, family: Family) -> Self {
+        self.config.family = family;
+        self
+    }
+
+    fn lookup(mut self, change: impl FnOnce(&mut Lookup)) -> Self {
+        change(&mut self.config.lookup);
+        self
+    }
+
+    fn resolv_conf(self, text: &str) -> Self {
+        self.lookup(|lookup| lookup.resolvers = ResolvConf::parse(text.as_bytes()))
+    }
+
+    fn run(&self, world: &mut World) -> Instant {
+        world.run(&mut RouteFinder::new(&self.config, [1; 32], WallTime(0)))
+    }
+
+    /// Runs in a world of these zones and returns what was told.
+    fn told(&self, zones: &str) -> Vec<String> {
+        let mut world = World::new(zones);
+        self.run(&mut world);
+        world.told.iter().map(|(_, event)| text(event)).collect()
+    }
+}
+
+fn at(millis: u64) -> Instant {
+    Instant::from_micros(millis * 1000)
+}
+
+/// A signed domain with two dual-stack mail hosts, and another without MX record.
+const SIGNED: &str = "
+    @secure .
+    example.test            MX 10 mx1.example.test
+    example.test            MX 20 mx2.example.test
+    mx1.example.test        A 192.0.2.1
+    mx1.example.test        AAAA 2001:db8::1
+    mx2.example.test        A 192.0.2.2
+    mx2.example.test        AAAA 2001:db8::2
+    _25._tcp.mx1.example.test  TLSA 3 1 1 abcd
+    _25._tcp.mx2.example.test  TLSA 2 1 2 ef01
+    implicit.test           A 192.0.2.3
+    implicit.test           AAAA 2001:db8::3
+    _25._tcp.implicit.test  TLSA 3 1 1 0203
+";
+
+/// Round trips of 20 ms before each target of a cold probe is known. This is the table in the
+/// documentation of `resolve`.
+#[test]
+fn round_trips_before_connecting() {
+    for (destination, known, names) in [
+        (
+            "example.test",
+            [40; 4].as_slice(),
+            [["mx1.example.test"; 2], ["mx2.example.test"; 2]].concat(),
+        ),
+        ("implicit.test", &[40; 2], vec!["implicit.test"; 2]),
+        ("[mx1.example.test]", &[20; 2], vec!["mx1.example.test"; 2]),
+    ] {
+        let mut world = World::new(SIGNED);
+        ask(destination).run(&mut world);
+        let target = |(when, event): &(Instant, Event)| match event {
+            Event::Lookup(LookupNote::Target(target)) => Some((*when, target.host.clone())),
+            _ => None,
+        };
+        let targets: Vec<_> = world.told.iter().filter_map(target).collect();
+        let wanted: Vec<_> = known
+            .iter()
+            .zip(&names)
+            .map(|(millis, name)| (at(*millis), (*name).to_owned()))
+            .collect();
+        assert_eq!(targets, wanted, "{destination}");
+    }
+}
+
+#[test]
+fn alias_takes_one_round_trip_more() {
+    let zones = format!("{SIGNED} alias.test CNAME mx1.example.test");
+    let mut world = World::new(&zones);
+    ask("[alias.test]").run(&mut world);
+    let when: Vec<_> = world.told.iter().map(|(when, _)| *when).collect();
+    assert_eq!(when, [at(40); 3]);
+}
+
+#[test]
+fn secure_mx_hosts_with_tlsa() {
+    assert_eq!(
+        ask("example.test").told(SIGNED),
+        [
+            "tlsa: _25._tcp.mx1.example.test usable 3 1 1 ABCD",
+            "mx1.example.test[192.0.2.1]:25 mx-secure secure Dane mx1.example.test,example.test",
+            "mx1.example.test[2001:db8::1]:25 mx-secure secure Dane mx1.example.test,example.test",
+            "tlsa: _25._tcp.mx2.example.test usable 2 1 2 EF01",
+            "mx2.example.test[192.0.2.2]:25 mx-secure secure Dane mx2.example.test,example.test",
+            "mx2.example.test[2001:db8::2]:25 mx-secure secure Dane mx2.example.test,example.test",
+        ]
+    );
+    let may: Vec<_> = ask("[implicit.test]").level(Level::May).told(SIGNED);
+    assert_eq!(
+        may,
+        ["implicit.test[192.0.2.3]:25 secure May", "implicit.test[2001:db8::3]:25 secure May"]
+    );
+}
+
+#[test]
+fn no_question_is_asked_that_nobody_needs() {
+    let mut world = World::new(SIGNED);
+    ask("[implicit.test]").level(Level::Secure).run(&mut world);
+    let asked: Vec<_> = world.asked.iter().map(|(_, asked)| &asked[..]).collect();
+    assert_eq!(asked, ["127.0.0.1 implicit.test A", "127.0.0.1 implicit.test AAAA"]);
+}
+
+const MIXED: &str = "
+    @secure .
+    @insecure plain.test
+    host.plain.test         A 192.0.2.5
+    _25._tcp.host.plain.test TLSA 3 1 1 aa
+    toplain.test            MX 10 host.plain.test
+    todane.plain.test       MX 10 dane.test
+    tonone.plain.test       MX 10 none.test
+    dane.test               A 192.0.2.1
+    _25._tcp.dane.test      TLSA 3 1 1 bb
+    none.test               A 192.0.2.2
+    alias.plain.test        CNAME dane.test
+    outward.test            CNAME host.plain.test
+    _25._tcp.outward.test   TLSA 3 1 1 cc
+    own.test                CNAME none.test
+    _25._tcp.own.test       TLSA 3 1 1 dd
+    both.test               CNAME dane.test
+    _25._tcp.both.test      TLSA 3 1 1 ee
+    tlsalias.test           A 192.0.2.3
+    _25._tcp.tlsalias.test  CNAME _25._tcp.dane.test
+    tlsaout.test            A 192.0.2.3
+    _25._tcp.tlsaout.test   CNAME _25._tcp.host.plain.test
+";
+
+#[test]
+fn tlsa_base_domain() {
+    let address = "192.0.2.1";
+    for (destination, wanted) in [
+        // Neither address nor name is secure: the records are not even looked at.
+        ("[host.plain.test]", vec!["no tlsa", "host.plain.test[192.0.2.5]:25 Secure"]),
+        // The alias is not secure, so the secure host at its end does not count.
+        ("[alias.plain.test]", vec!["no tlsa", &format!("alias.plain.test[{address}]:25 Secure")]),
+        // The alias is secure, the host at its end is not: the alias counts.
+        (
+            "[outward.test]",
+            vec![
+                "tlsa: _25._tcp.outward.test usable 3 1 1 CC",
+                "outward.test[192.0.2.5]:25 Dane outward.test",
+            ],
+        ),
+        // Both are secure, and only the alias has records.
+        (
+            "[own.test]",
+            vec![
+                "tlsa: _25._tcp.own.test usable 3 1 1 DD",
+                "own.test[192.0.2.2]:25 secure Dane own.test",
+            ],
+        ),
+        // Both are secure: the end of the alias comes first.
+        (
+            "[both.test]",
+            vec![
+                "tlsa: _25._tcp.dane.test usable 3 1 1 BB",
+                "both.test[192.0.2.1]:25 secure Dane dane.test",
+            ],
+        ),
+        // The TLSA name may be an alias itself.
+        (
+            "[tlsalias.test]",
+            vec![
+                "tlsa: _25._tcp.tlsalias.test -> _25._tcp.dane.test usable 3 1 1 BB",
+                "tlsalias.test[192.0.2.3]:25 secure Dane tlsalias.test",
+            ],
+        ),
+        ("[tlsaout.test]", vec!["no tlsa", "tlsaout.test[192.0.2.3]:25 secure Secure"]),
+    ] {
+        assert_eq!(ask(destination).told(MIXED), wanted, "{destination}");
+    }
+}
+
+#[test]
+fn forced_tlsa_lookup_still_wants_secure_records() {
+    let force = |destination: &str| ask(destination).lookup(|lookup| lookup.force_tlsa = true);
+    assert_eq!(
+        force("[host.plain.test]").told(MIXED),
+        ["no tlsa", "host.plain.test[192.0.2.5]:25 Secure"]
+    );
+    let zones = format!("{MIXED} \n@secure _tcp.host.plain.test");
+    assert_eq!(
+        force("[host.plain.test]").told(&zones),
+        [
+            "tlsa: _25._tcp.host.plain.test usable 3 1 1 AA",
+            "host.plain.test[192.0.2.5]:25 Dane host.plain.test"
+        ]
+    );
+    let zones = format!(
+        "{MIXED} \n@secure _tcp.host.plain.test\n@fault _25._tcp.host.plain.test TLSA servfail"
+    );
+    let told = force("[host.plain.test]").told(&zones);
+    assert_eq!(told.last().unwrap(), "skipped host.plain.test:25");
+}
+
+#[test]
+fn insecure_mx_policies() {
+    let dane = "192.0.2.1]:25 mx-insecure secure";
+    let tlsa = "tlsa: _25._tcp.dane.test usable 3 1 1 BB";
+    for (policy, wanted) in [
+        (
+            InsecureMx::Dane,
+            vec![
+                tlsa.to_owned(),
+                "mx insecure: Dane".to_owned(),
+                format!("dane.test[{dane} HalfDane dane.test,todane.plain.test"),
+            ],
+        ),
+        (
+            InsecureMx::Encrypt,
+            vec![
+                tlsa.to_owned(),
+                "mx insecure: Encrypt".to_owned(),
+                format!("dane.test[{dane} Encrypt dane.test,todane.plain.test"),
+            ],
+        ),
+        (InsecureMx::May, vec!["mx insecure: May".to_owned(), format!("dane.test[{dane} May")]),
+    ] {
+        let ask = ask("todane.plain.test").lookup(|lookup| lookup.insecure_mx = policy);
+        assert_eq!(ask.told(MIXED), wanted);
+    }
+    let none = "none.test[192.0.2.2]:25 mx-insecure secure";
+    assert_eq!(
+        ask("tonone.plain.test").told(MIXED),
+        ["no tlsa".to_owned(), format!("{none} Secure")]
+    );
+    assert_eq!(
+        ask("toplain.test").told(MIXED),
+        ["no tlsa", "host.plain.test[192.0.2.5]:25 mx-secure Secure"]
+    );
+}
+
+#[test]
+fn broken_tlsa_records_are_dropped_with_their_reason() {
+    let zones = "
+        @secure .
+        odd.test            A 192.0.2.1
+        _25._tcp.odd.test   TLSA 1 1 1 aa
+        _25._tcp.odd.test   TLSA 3 1 255 bb
+        _25._tcp.odd.test   TYPE52 030101
+        _25._tcp.odd.test   TYPE52 03
+        _25._tcp.odd.test   TYPE52
+    ";
+    let dropped = [
+        "tlsa: _25._tcp.odd.test usage 1 1 1 AA",
+        "tlsa: _25._tcp.odd.test private 3 1 255 BB",
+        "tlsa: _25._tcp.odd.test short 3",
+        "tlsa: _25._tcp.odd.test short 1",
+        "tlsa: _25._tcp.odd.test short 0",
+    ];
+    let end = ["no usable tlsa", "odd.test[192.0.2.1]:25 secure Secure"];
+    assert_eq!(ask("[odd.test]").told(zones), [&dropped[..], &end[..]].concat());
+    let zones = format!("{zones} _25._tcp.odd.test TLSA 3 0 9 cc");
+    let end = [
+        "tlsa: _25._tcp.odd.test usable 3 0 9 CC",
+        "odd.test[192.0.2.1]:25 secure DaneOnly odd.test",
+    ];
+    assert_eq!(
+        ask("[odd.test]").level(Level::DaneOnly).told(&zones),
+        [&dropped[..], &end[..]].concat()
+    );
+}
+
+#[test]
+fn failed_tlsa_lookup_skips_the_host() {
+    let zones = format!("{SIGNED} \n@fault _25._tcp.mx1.example.test TLSA servfail");
+    let told = ask("example.test").told(&zones);
+    let error = "Host or domain name not found. Name service error for \
+                 name=_25._tcp.mx1.example.test type=TLSA: Host not found, try again";
+    assert_eq!(
+        told[..3],
+        [
+            &format!("tlsa failed: {error}")[..],
+            "skipped mx1.example.test:25",
+            "skipped mx1.example.test:25"
+        ]
+    );
+    assert!(told[4].starts_with("mx2.example.test[192.0.2.2]:25"), "{told:?}");
+}
+
+#[test]
+fn question_sent_ahead_delays_nobody_who_does_not_need_it() {
+    for fault in ["servfail", "silent", "cut"] {
+        let zones = format!("{MIXED} \n@fault _25._tcp.host.plain.test TLSA {fault}");
+        let mut world = World::new(&zones);
+        assert_eq!(ask("[host.plain.test]").run(&mut world), at(20), "nothing is left behind");
+        let told: Vec<_> = world.told.iter().map(|(when, event)| (*when, text(event))).collect();
+        assert_eq!(told[0], (at(20), "no tlsa".to_owned()), "{fault}");
+        assert_eq!(told[1], (at(20), "host.plain.test[192.0.2.5]:25 Secure".to_owned()));
+    }
+    // The alias's own records are asked for ahead, and not needed if the end of the alias has some.
+    let zones = format!("{MIXED} \n@fault _25._tcp.both.test TLSA silent");
+    let mut world = World::new(&zones);
+    ask("[both.test]").run(&mut world);
+    assert_eq!(world.told.last().unwrap().0, at(40));
+}
+
+#[test]
+fn slow_host_delays_no_other() {
+    let zones = "
+        @secure .
+        equal.test  MX 10 slow.test
+        equal.test  MX 10 quick.test
+        later.test  MX 10 quick.test
+        later.test  MX 20 slow.test
+        first.test  MX 10 slow.test
+        first.test  MX 20 quick.test
+        slow.test   A 192.0.2.1
+        quick.test  A 192.0.2.2
+        half.test   A 192.0.2.3
+        half.test   AAAA 2001:db8::3
+        @fault slow.test * late 700
+        @fault half.test AAAA late 700
+    ";
+    let when = |destination: &str, family: Family| {
+        let mut world = World::new(zones);
+        ask(destination).family(family).run(&mut world);
+        let target = |(when, event): &(Instant, Event)| match event {
+            Event::Lookup(LookupNote::Target(target)) => Some((*when, target.peer.to_string())),
+            _ => None,
+        };
+        world.told.iter().filter_map(target).collect::<Vec<_>>()
+    };
+    let (slow, quick) =
+        ("slow.test[192.0.2.1]:25".to_owned(), "quick.test[192.0.2.2]:25".to_owned());
+    // Hosts of equal preference have a short time to catch up.
+    assert_eq!(when("equal.test", Family::Any), [(at(90), quick.clone()), (at(740), slow.clone())]);
+    assert_eq!(when("later.test", Family::Any), [(at(40), quick.clone()), (at(740), slow.clone())]);
+    // A better preference is awaited, and the later ones are there by then.
+    assert_eq!(when("first.test", Family::Any), [(at(740), slow), (at(740), quick)]);
+    let (v4, v6) = ("half.test[192.0.2.3]:25".to_owned(), "half.test[2001:db8::3]:25".to_owned());
+    assert_eq!(when("[half.test]", Family::Any), [(at(70), v4.clone()), (at(720), v6.clone())]);
+    assert_eq!(when("[half.test]", Family::V6), [(at(720), v6), (at(720), v4)]);
+}
+
+#[test]
+fn domains_without_usable_mx() {
+    let zones = "
+        @secure .
+        null.test      MX 0 .
+        null.test      A 192.0.2.1
+        broken.test    A 192.0.2.1
+        @fault broken.test MX servfail
+        refused.test   A 192.0.2.1
+        @fault refused.test MX refused
+        cut.test       MX 10 a.test
+        @fault cut.test MX cut
+        nowhere.test   MX 10 nothing.test
+        nowhere.test   MX 20 txt.test
+        txt.test       TYPE16 0161
+        lame.test      MX 10 broken-host.test
+        lame.test      MX 20 good.test
+        good.test      A 192.0.2.7
+        @fault broken-host.test * servfail
+        odd.test       MX 10 192.0.2.9
+        odd.test       MX 5 a\\032b.test
+        loop.test      CNAME loop2.test
+        loop2.test     CNAME loop.test
+        @fault loop.test * shallow
+        @fault loop2.test * shallow
+        many.test      TYPE16 00
+    ";
+    let failed = |name: &str, record: &str, why: &str| {
+        format!(
+            "failed: Host or domain name not found. Name service error for name={name} type={record}: {why}"
+        )
+    };
+    let try_again = "Host not found, try again";
+    for (domain, wanted) in [
+        ("null.test", vec!["failed: Domain null.test does not accept mail (nullMX)".to_owned()]),
+        ("broken.test", vec![failed("broken.test", "MX", try_again)]),
+        ("refused.test", vec![failed("refused.test", "MX", try_again)]),
+        (
+            "cut.test",
+            vec!["failed: Name service error for name=cut.test type=MX: Malformed or unexpected name server reply".to_owned()],
+        ),
+        ("missing.test", vec![failed("missing.test", "AAAA", "Host not found")]),
+        (
+            "txt.test",
+            vec![failed("txt.test", "AAAA", "Host found but no data record of requested type")],
+        ),
+        (
+            "nowhere.test",
+            vec![
+                "no MX host for nowhere.test has an address".to_owned(),
+                failed("txt.test", "AAAA", "Host found but no data record of requested type"),
+            ],
+        ),
+        ("lame.test", vec!["no tlsa".to_owned(), "good.test[192.0.2.7]:25 mx-secure secure Secure".to_owned()]),
+        (
+            "odd.test",
+            vec![
+                "numeric: odd.test 192.0.2.9".to_owned(),
+                "malformed: odd.test a\\ b.test: invalid character 92(decimal)".to_owned(),
+                "no tlsa".to_owned(),
+                "192.0.2.9[192.0.2.9]:25 mx-secure Secure".to_owned(),
+            ],
+        ),
+        (
+            "loop.test",
+            vec![
+                "loop: loop2.test".to_owned(),
+                "loop: loop2.test".to_owned(),
+                "loop: loop2.test".to_owned(),
+                "failed: Name server loop for loop2.test".to_owned(),
+            ],
+        ),
+    ] {
+        // One server, one attempt: how often it is asked is not the matter here.
+        let ask = ask(domain).resolv_conf("options attempts:1");
+        assert_eq!(ask.told(zones), wanted, "{domain}");
+    }
+}
+
+#[test]
+fn names_and_literals() {
+    let zones = "
+        @secure .
+        xn--bcher-kva.test   MX 10 mail.xn--bcher-kva.test
+        mail.xn--bcher-kva.test  A 192.0.2.1
+        under_score.test     A 192.0.2.2
+    ";
+    let mut world = World::new(zones);
+    ask("bücher.test").run(&mut world);
+    let Some((_, Event::Lookup(LookupNote::Target(target)))) = world.told.last() else { panic!() };
+    assert_eq!((&target.nexthop[..], &target.host[..]), ("bücher.test", "mail.xn--bcher-kva.test"));
+    assert_eq!(text(&world.told[0].1), "bücher.test is xn--bcher-kva.test");
+    for literal in ["[192.0.2.9]", "192.0.2.9", "[2001:db8::9]"] {
+        let mut world = World::new(zones);
+        ask(literal).run(&mut world);
+        let host = literal.trim_matches(['[', ']']);
+        assert_eq!(text(&world.told[1].1), format!("{host}[{host}]:25 Secure"));
+        assert!(world.asked.is_empty());
+    }
+    assert_eq!(
+        ask("[under_score.test]").told(zones)[1],
+        "under_score.test[192.0.2.2]:25 secure Secure"
+    );
+    // 255 octets on the wire; one more is too much.
+    let long = format!("{}.abcde", vec!["abcdefg"; 31].join("."));
+    for (name, why) in [
+        (long.clone(), "Host not found".to_owned()),
+        (format!("{long}f"), String::new()),
+        ("a".repeat(64), String::new()),
+        ("a\u{ad}.é\u{200e}".to_owned(), String::new()),
+    ] {
+        let told = ask(&format!("[{name}]")).told(zones);
+        let wanted = if why.is_empty() {
+            format!("failed: Name service error for {name}: invalid host or domain name")
+        } else {
+            format!(
+                "failed: Host or domain name not found. Name service error for name={name} type=AAAA: {why}"
+            )
+        };
+        assert_eq!(told, [wanted]);
+    }
+}
+
+#[test]
+fn native_lookups() {
+    let zones = "
+        @secure .
+        in-dns.test   A 192.0.2.1
+        _25._tcp.in-dns.test TLSA 3 1 1 aa
+        @fault broken.test * servfail
+        txt.test      TYPE16 00
+        mx.test       MX 10 hosts.test
+    ";
+    let lookup = |destination: &str, dns, native| {
+        let ask = ask(destination).lookup(|lookup| lookup.hosts = HostLookup { dns, native });
+        let mut world = World::new(zones);
+        for (host, addresses) in [
+            ("in-dns.test", vec!["192.0.2.11"]),
+            ("broken.test", vec!["192.0.2.12"]),
+            ("hosts.test", vec!["192.0.2.13", "2001:db8::13", "192.0.2.13"]),
+            ("txt.test", vec!["192.0.2.14"]),
+            ("empty.test", vec![]),
+        ] {
+            let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
+            world.hosts.insert(host.to_owned(), addresses);
+        }
+        ask.run(&mut world);
+        world.told.iter().map(|(_, event)| text(event)).collect::<Vec<_>>()
+    };
+    let dns = [
+        "tlsa: _25._tcp.in-dns.test usable 3 1 1 AA",
+        "in-dns.test[192.0.2.1]:25 secure Dane in-dns.test",
+    ];
+    assert_eq!(lookup("[in-dns.test]", true, false), dns);
+    assert_eq!(lookup("[in-dns.test]", true, true), dns);
+    assert_eq!(lookup("[in-dns.test]", false, true)[1], "in-dns.test[192.0.2.11]:25 Secure");
+    assert_eq!(lookup("[txt.test]", true, true)[1], "txt.test[192.0.2.14]:25 Secure");
+    let both = lookup("[hosts.test]", true, true);
+    assert_eq!(both[1], "hosts.test[192.0.2.13]:25 Secure");
+    assert_eq!(both[3], "hosts.test[2001:db8::13]:25 Secure");
+    assert_eq!(both.len(), 4, "equal addresses are one");
+    assert_eq!(lookup("mx.test", false, true)[1], "hosts.test[192.0.2.13]:25 mx-secure Secure");
+    assert!(lookup("[broken.test]", true, true)[0].ends_with("try again"), "it may be there");
+    assert_eq!(
+        lookup("[none.test]", true, true),
+        ["failed: unable to look up host none.test: Name or service not known"]
+    );
+    assert_eq!(lookup("[empty.test]", false, true), ["failed: empty.test: host not found"]);
+    assert_eq!(
+        lookup("[in-dns.test]", false, false),
+        ["failed: in-dns.test: host lookups are disabled"]
+    );
+}
+
+#[test]
+fn srv_records_bring_their_port() {
+    let zones = "
+        @secure .
+        _smtp._tcp.srv.test        SRV 10 0 2525 one.test
+        _smtp._tcp.srv.test        SRV 20 0 26 two.test
+        one.test                   A 192.0.2.1
+        one.test                   AAAA 2001:db8::1
+        two.test                   A 192.0.2.2
+        _2525._tcp.one.test        TLSA 3 1 1 aa
+        _26._tcp.two.test          TLSA 3 1 1 bb
+        _submission._tcp.srv.test  SRV 0 0 0 .
+        _smtp._tcp.lost.test       SRV 0 0 25 nowhere.test
+    ";
+    let ask = |domain: &str, service: Option<&str>| {
+        let mut ask = ask(domain).lookup(|lookup| lookup.srv = true);
+        if let Place::Inet { service: place, .. } = &mut ask.config.destination.place {
+            *place = service.map(str::to_owned);
+        }
+        ask
+    };
+    assert_eq!(
+        ask("srv.test", None).told(zones),
+        [
+            "tlsa: _2525._tcp.one.test usable 3 1 1 AA",
+            "one.test[192.0.2.1]:2525 mx-secure secure Dane one.test,_smtp._tcp.srv.test",
+            "one.test[2001:db8::1]:2525 mx-secure secure Dane one.test,_smtp._tcp.srv.test",
+            "tlsa: _26._tcp.two.test usable 3 1 1 BB",
+            "two.test[192.0.2.2]:26 mx-secure secure Dane two.test,_smtp._tcp.srv.test",
+        ]
+    );
+    assert_eq!(
+        ask("srv.test", Some("submission")).told(zones),
+        ["failed: Domain _submission._tcp.srv.test does not support SRV requests"]
+    );
+    assert_eq!(
+        ask("srv.test", Some("2525")).told(zones),
+        [
+            "failed: Host or domain name not found. Name service error for name=_2525._tcp.srv.test type=SRV: Host not found"
+        ]
+    );
+    assert_eq!(
+        ask("lost.test", None).told(zones)[0],
+        "no SRV host for _smtp._tcp.lost.test has an address"
+    );
+}
+
+#[test]
+fn lmtp_asks_for_no_mx() {
+    let mut ask = ask("example.test");
+    ask.config.dialect = Dialect::Lmtp;
+    let mut world = World::new(&format!("{SIGNED} example.test A 192.0.2.8"));
+    ask.run(&mut world);
+    assert_eq!(text(&world.told[1].1), "example.test[192.0.2.8]:25 secure Secure");
+    assert!(world.asked.iter().all(|(_, asked)| !asked.ends_with(" MX")));
+}
+
+#[test]
+fn equal_preferences_are_shuffled_by_the_seed() {
+    let zones = "
+        equal.test MX 10 a.test
+        equal.test MX 10 b.test
+        a.test A 192.0.2.1
+        a.test A 192.0.2.2
+        b.test A 192.0.2.3
+    ";
+    let order = |seed: u8| {
+        let mut world = World::new(zones);
+        let config = ask("equal.test").level(Level::May).family(Family::Any).config;
+        world.run(&mut RouteFinder::new(&config, [seed; 32], WallTime(0)));
+        world
+            .told
+            .iter()
+            .map(|(_, event)| text(event))
+            .filter(|line| line.contains('['))
+            .collect::<Vec<_>>()
+    };
+    let mut orders = BTreeMap::<_, usize>::new();
+    for seed in 0..60 {
+        assert_eq!(order(seed), order(seed));
+        *orders.entry(order(seed)).or_default() += 1;
+    }
+    assert_eq!(orders.len(), 6, "{orders:?}");
+}
+
+#[test]
+fn thousand_mx_records_are_a_hundred() {
+    let mut zones = String::from("@secure .\n");
+    for number in 0..1000 {
+        zones += &format!("many.test MX 10 mx{number}.test\nmx{number}.test A 192.0.2.1\n");
+    }
+    let mut world = World::new(&zones);
+    ask("many.test").run(&mut world);
+    let told: Vec<_> = world.told.iter().map(|(_, event)| text(event)).collect();
+    assert_eq!(told[0], "too many: many.test MX");
+    assert_eq!(told.iter().filter(|line| line.contains("[192.0.2.1]")).count(), 100);
+    assert!(world.most_open <= 65, "{} sockets", world.most_open);
+}
+
+#[test]
+fn equal_questions_are_asked_once() {
+    let zones = "
+        @secure .
+        d.test             MX 10 one.test
+        d.test             MX 20 two.test
+        one.test           CNAME end.test
+        two.test           CNAME END.test
+        end.test           A 192.0.2.1
+        _25._tcp.end.test  TLSA 3 1 1 aa
+        @fault two.test * late 200
+    ";
+    let mut world = World::new(zones);
+    ask("d.test").run(&mut world);
+    let tlsa = world.asked.iter().filter(|(_, asked)| asked.ends_with("_25._tcp.end.test TLSA"));
+    assert_eq!(tlsa.count(), 1, "the second time it is in the cache");
+    assert_eq!(world.told.last().unwrap().0, at(240));
+}
+
+// How single answers are got, and what is trusted.
+
+const ONE: &str = "
+    @secure .
+    one.test            A 192.0.2.1
+    _25._tcp.one.test   TLSA 3 1 1 aa
+";
+const GOOD: &str = "one.test[192.0.2.1]:25 secure Dane one.test";
+
+/// Runs `[one.test]` and returns the instant and text of the last event, and the queries.
+fn one(zones: &str, conf: &str) -> (Instant, String, World) {
+    let mut world = World::new(&format!("{ONE}\n{zones}"));
+    ask("[one.test]").resolv_conf(conf).run(&mut world);
+    let (when, event) = world.told.last().cloned().unwrap();
+    (when, text(&event), world)
+}
+
+#[test]
+fn bad_answers_do_not_stop_the_real_one() {
+    for fault in ["spoof", "junk", "twice", "case", "truncated"] {
+        let (when, last, _) = one(&format!("@server 127.0.0.1 {fault}"), "");
+        assert_eq!(last.to_ascii_lowercase(), GOOD.to_ascii_lowercase(), "{fault}");
+        // Over TCP it takes a connection and the question once more.
+        assert_eq!(when, at(if fault == "truncated" { 60 } else { 20 }), "{fault}");
+    }
+}
+
+#[test]
+fn lost_question_is_asked_again() {
+    let (when, last, world) = one("@fault one.test A lossy", "options timeout:2");
+    assert_eq!((when, &last[..]), (at(2020), GOOD));
+    assert_eq!(world.asked.iter().filter(|(_, asked)| asked.ends_with("one.test A")).count(), 2);
+}
+
+#[test]
+fn late_answer_counts() {
+    // It comes after the second attempt began, before that is answered.
+    let (when, last, _) = one("@server 127.0.0.1 late 5500", "");
+    assert_eq!((when, &last[..]), (at(5520), GOOD));
+}
+
+#[test]
+fn next_server_is_asked() {
+    let conf = "nameserver 127.0.0.4\nnameserver 127.0.0.1";
+    for (fault, when) in
+        [("dead", 40), ("servfail", 40), ("refused", 40), ("cut", 40), ("silent", 5020)]
+    {
+        let (at_, last, _) = one(&format!("@server 127.0.0.4 {fault}"), conf);
+        assert_eq!((at_, &last[..]), (at(when), GOOD), "{fault}");
+    }
+}
+
+#[test]
+fn silent_server_is_not_asked_first_again() {
+    let conf = "nameserver 127.0.0.4\nnameserver 127.0.0.1";
+    let mut world = World::new(&format!("{SIGNED}\n@server 127.0.0.4 silent"));
+    ask("example.test").resolv_conf(conf).run(&mut world);
+    let silent = world.asked.iter().filter(|(_, asked)| asked.starts_with("127.0.0.4 "));
+    assert_eq!(silent.count(), 1);
+    assert_eq!(world.told[1].0, at(5040));
+}
+
+#[test]
+fn rotation_spreads_questions() {
+    let conf = "nameserver 127.0.0.1\nnameserver 127.0.0.2\noptions rotate";
+    let (_, last, world) = one("", conf);
+    assert_eq!(last, GOOD);
+    let asked: Vec<_> = world.asked.iter().map(|(_, asked)| &asked[..9]).collect();
+    assert_eq!(asked, ["127.0.0.1", "127.0.0.2", "127.0.0.1"]);
+}
+
+#[test]
+fn time_without_answer_is_bounded() {
+    for (conf, fault, seconds) in [
+        ("", "silent", 10),
+        ("nameserver 127.0.0.1\nnameserver 127.0.0.2\nnameserver 127.0.0.3", "silent", 29),
+        ("options timeout:1 attempts:3", "silent", 3),
+        ("options timeout:30 attempts:5\nnameserver 127.0.0.1", "dead", 0),
+    ] {
+        let servers: String =
+            (1..4).map(|last| format!("@server 127.0.0.{last} {fault}\n")).collect();
+        let (when, last, _) = one(&servers, conf);
+        assert!(last.ends_with("Host not found, try again"), "{last}");
+        assert_eq!(when.elapsed().as_secs(), seconds, "{conf}");
+    }
+}
+
+#[test]
+fn server_without_edns_is_asked_without() {
+    let (when, last, world) = one("@server 127.0.0.1 noedns", "");
+    assert_eq!((when, &last[..]), (at(40), GOOD));
+    assert_eq!(world.asked.len(), 6);
+}
+
+#[test]
+fn tcp_connection_is_shared() {
+    let (when, last, world) = one("", "options use-vc");
+    assert_eq!((when, &last[..]), (at(40), GOOD));
+    assert_eq!((world.most_open, world.asked.len()), (1, 3));
+}
+
+#[test]
+fn truncation_without_tcp_fails() {
+    let (_, last, _) = one("@server 127.0.0.1 notcp", "");
+    assert!(last.ends_with("name=one.test type=AAAA: Host not found, try again"), "{last}");
+}
+
+#[test]
+fn answers_of_64_kib_come_over_tcp() {
+    let mut zones = String::new();
+    for number in 0..450 {
+        zones += &format!("_25._tcp.big.test TLSA 3 0 0 {:04x}{}\n", number, "ab".repeat(110));
+    }
+    let mut world = World::new(&format!("@secure .\nbig.test A 192.0.2.1\n{zones}"));
+    ask("[big.test]").run(&mut world);
+    let told: Vec<_> = world.told.iter().map(|(_, event)| text(event)).collect();
+    assert_eq!(told[0], "too many: _25._tcp.big.test TLSA");
+    assert_eq!(told.len(), 102);
+}
+
+#[test]
+fn chains_of_aliases() {
+    let chain = |steps: usize, shallow: bool| {
+        let mut zones = String::from("@secure .\n");
+        for step in 0..steps {
+            zones += &format!("n{step}.test CNAME n{}.test\n", step + 1);
+            if shallow {
+                zones += &format!("@fault n{step}.test * shallow\n");
+            }
+        }
+        zones + &format!("n{steps}.test A 192.0.2.1\n")
+    };
+    let last = |steps, shallow| ask("[n0.test]").told(&chain(steps, shallow)).pop().unwrap();
+    assert_eq!(last(15, false), "n0.test[192.0.2.1]:25 secure Secure");
+    assert_eq!(last(10, true), "n0.test[192.0.2.1]:25 secure Secure");
+    assert_eq!(last(11, true), "failed: Name server loop for n11.test");
+    assert_eq!(last(50, true), "failed: Name server loop for n11.test");
+}
+
+#[test]
+fn insecure_step_makes_the_chain_insecure() {
+    let zones = "
+        @secure .
+        @insecure plain.test
+        start.test       CNAME middle.plain.test
+        middle.plain.test CNAME end.test
+        end.test         A 192.0.2.1
+        _25._tcp.end.test TLSA 3 1 1 aa
+    ";
+    for faults in ["", "@fault start.test * shallow\n@fault middle.plain.test * shallow"] {
+        let told = ask("[start.test]").told(&format!("{zones}\n{faults}"));
+        assert_eq!(told, ["no tlsa", "start.test[192.0.2.1]:25 Secure"], "{faults}");
+    }
+}
+
+#[test]
+fn trust_in_the_resolver() {
+    let remote = "nameserver 192.0.2.53";
+    let not_trusted = "not trusted: 192.0.2.53:53";
+    let secure: &[&str] = &["tlsa: _25._tcp.one.test usable 3 1 1 AA", GOOD];
+    let plain: &[&str] = &["no tlsa", "one.test[192.0.2.1]:25 Secure"];
+    for (dnssec, conf, wanted) in [
+        (DnssecTrust::Trust, remote, secure.to_vec()),
+        (DnssecTrust::Auto, "nameserver 127.0.0.53", secure.to_vec()),
+        (DnssecTrust::Auto, "nameserver ::1", secure.to_vec()),
+        (DnssecTrust::Auto, "nameserver 192.0.2.53\noptions trust-ad", secure.to_vec()),
+        (DnssecTrust::Auto, remote, [&[not_trusted], plain].concat()),
+        (
+            DnssecTrust::Auto,
+            "nameserver fe80::1%eth0",
+            [&["not trusted: [fe80::1]:53"], plain].concat(),
+        ),
+    ] {
+        let ask = ask("[one.test]").resolv_conf(conf).lookup(|lookup| lookup.dnssec = dnssec);
+        assert_eq!(ask.told(ONE), wanted, "{dnssec:?} {conf}");
+    }
+    // Nobody wants to know where DANE is not wanted.
+    let ask = ask("[one.test]").level(Level::May).resolv_conf(remote);
+    let ask = ask.lookup(|lookup| lookup.dnssec = DnssecTrust::Auto);
+    assert_eq!(ask.told(ONE), ["one.test[192.0.2.1]:25 May"]);
+}
+
+#[test]
+fn missing_dnssec_is_told_once() {
+    let no_dnssec = "no dnssec: ns:.";
+    let root = "@secure .\n. NS ns.test\n";
+    let implicit = "@insecure one.test\n";
+    let run = |zones: &str| ask("one.test").told(&format!("{ONE}\n{zones}"));
+    let end = ["no tlsa", "one.test[192.0.2.1]:25 Secure"];
+    assert_eq!(run(&format!("{root}{implicit}")), end, "DNSSEC works, the domain is not signed");
+    assert_eq!(run(&format!("{root}@server 127.0.0.1 noad")), [&[no_dnssec], &end[..]].concat());
+    let told = run(&format!("{root}@server 127.0.0.1 refused"));
+    assert_eq!(
+        told,
+        [
+            "no dnssec: ns:.: Host or domain name not found. Name service error for name=. type=NS: Host not found, try again",
+            "failed: Host or domain name not found. Name service error for name=one.test type=MX: Host not found, try again",
+        ]
+    );
+    let ask = ask("one.test").lookup(|lookup| lookup.dnssec_probe = None);
+    assert_eq!(ask.told(&format!("{ONE}\n@server 127.0.0.1 noad")), end);
+}
+
+#[test]
+fn stopping_closes_everything() {
+    use tlsfinger_core::machine::Stop;
+    use tlsfinger_core::{Input, Machine};
+    let config = ask("example.test").config;
+    let mut finder = RouteFinder::new(&config, [1; 32], WallTime(0));
+    finder.handle_input(at(1), Input::Stop(Stop::Now));
+    let mut world = World::new(SIGNED);
+    assert_eq!(world.run(&mut finder), Instant::START);
+    assert!(world.told.is_empty());
+}
+
+#[test]
+fn nothing_lasts_longer_than_its_use() {
+    // A late host of a later preference is not awaited by those who need it not; here all are told,
+    // so the end comes with the last of them.
+    let zones = format!("{SIGNED}\n@fault mx2.example.test * late 300");
+    let mut world = World::new(&zones);
+    let end = ask("example.test").run(&mut world);
+    assert_eq!(end, at(340));
+    assert_eq!(world.latency, Duration::from_millis(10));
+}
+
+#[test]
+fn resolver_is_tested() {
+    let zones = "
+        @secure .
+        @insecure localhost
+        . NS ns.test
+        localhost A 127.0.0.1
+        dnssec-failed.org A 192.0.2.1
+        @fault dnssec-failed.org * bogus
+    ";
+    let report = |faults: &str| {
+        let mut world = World::new(&format!("{zones}\n{faults}"));
+        let names = TestNames::default();
+        world.run(&mut ResolverTest::new(&Lookup::default(), &names, [1; 32], WallTime(0)));
+        assert_eq!(world.told.len(), 1);
+        text(&world.told[0].1)
+    };
+    let server = |fault: &str| report(&format!("@server 127.0.0.1 {fault}"));
+    let good = "udp yes tcp yes edns yes ad yes signatures yes validates yes ad-without-cause no";
+    assert_eq!(report(""), good);
+    assert_eq!(server("noad"), good.replace("ad yes", "ad no"));
+    assert_eq!(server("strip"), good.replace("signatures yes", "signatures no"));
+    assert_eq!(server("ad"), good.replace("cause no", "cause yes"));
+    assert_eq!(server("loose"), good.replace("validates yes", "validates no"));
+    assert_eq!(
+        server("noedns"),
+        "udp yes tcp yes edns no ad ? signatures ? validates yes ad-without-cause no"
+    );
+    assert_eq!(
+        server("notcp"),
+        "udp yes tcp no edns ? ad ? signatures ? validates ? ad-without-cause ?"
+    );
+    assert_eq!(
+        server("dead"),
+        "udp no tcp no edns ? ad ? signatures ? validates ? ad-without-cause ?"
+    );
+    assert_eq!(
+        server("refused"),
+        "udp yes tcp yes edns ? ad ? signatures ? validates ? ad-without-cause ?"
+    );
+}
