@@ -24,7 +24,8 @@ pub struct Policy {
     pub digest: Digest,
     /// The digests that TLSA records may have, the strongest first.
     pub dane_digests: DaneDigests,
-    /// Ask for raw public keys (RFC 7250) at levels up to fingerprint (`-x`).
+    /// Ask for raw public keys (RFC 7250) at levels up to fingerprint, where pins are of keys only
+    /// then (`-x`).
     pub raw_public_keys: bool,
 }
 
