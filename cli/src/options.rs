@@ -68,6 +68,8 @@ pub(crate) struct Options {
     pub(crate) raw_public_keys: bool,
     /// `-X`
     pub(crate) tlsproxy: bool,
+    /// `--webpki-roots`
+    pub(crate) webpki_roots: bool,
     /// `--resolver`
     pub(crate) resolver: Option<Remote>,
     /// `--dnssec`

@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 """Makes the certificates that the judge is tested with, and records what OpenSSL says of them.
 
-    make.py         writes chains.pem, roots.pem, openssl.txt and hashes.txt beside itself
+    make.py         writes chains.pem, roots.pem, openssl.txt, dane.txt and hashes.txt beside itself
 
 Needs Python 3.9 and openssl(1) 3.0. All certificates are valid from 2020 to 2100 unless they are
 meant not to be, so the set does not rot. Keys are new each time and thrown away: run this only to
 add cases, and commit what it writes.
 """
 import base64
+import hashlib
 import os
 import re
 import subprocess
@@ -177,7 +178,6 @@ def authority_key(key):
 
 
 def key_id(key):
-    import hashlib
     return hashlib.sha1(key.spki).digest()
 
 
@@ -463,10 +463,36 @@ def ask_openssl(chain, trust):
     return 'ok' if said.strip().endswith('OK') else 'unreadable'
 
 
+def ask_dane(chain, key, record):
+    """Gives each step of a TLS client that has this TLSA record: depth and error, or ok."""
+    with open(WORK.name + '/rest.pem', 'w') as out:
+        out.write(''.join(one.pem() for one in chain[1:]))
+    rest = ['-cert_chain', 'rest.pem'] if chain[1:] else []
+    server = subprocess.Popen(['openssl', 's_server', '-accept', '0', '-naccept', '1', '-cert', 'leaf.pem', '-key', key.file, *rest,
+                               '-cipher', 'DEFAULT@SECLEVEL=0'], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.PIPE, cwd=WORK.name)
+    for line in server.stdout:
+        if accept := re.match(rb'ACCEPT \S+:(\d+)', line):
+            break
+    else:
+        return 'no server'
+    said = openssl('s_client', '-connect', 'localhost:' + accept.group(1).decode(), '-cipher', 'DEFAULT@SECLEVEL=1', '-verify_depth', '10',
+                   '-attime', str(NOW), '-dane_tlsa_domain', HOST, '-dane_ee_no_namechecks', '-dane_tlsa_rrdata', record,
+                   '-no-CApath', '-no-CAstore', '-no-CAfile', data=b'', check=False).decode(errors='replace')
+    server.kill()
+    server.communicate()
+    steps = []
+    for line in said.splitlines():
+        if depth := re.match(r'depth=(\d+) ', line):
+            steps.append(['ok', depth.group(1)])
+        elif error := re.match(r'verify error:num=(\d+):', line):
+            steps[-1][0] = error.group(1)
+    return ' '.join('@'.join(step) for step in steps) or 'no handshake'
+
+
 def main():
     root = build()
     write('roots.pem', root.pem())
-    chains, answers, hashes = '', '', ''
+    chains, answers, hashes, dane = '', '', '', ''
     for label, (about, chain, trust) in CASES.items():
         chains += '== %s: %s\n' % (label, about)
         if trust:
@@ -474,10 +500,14 @@ def main():
         chains += ''.join(one.pem() for one in chain)
         answers += '%-26s %s\n' % (label, ask_openssl(chain, trust or root))
         name_hash = openssl('x509', '-in', 'leaf.pem', '-noout', '-subject_hash', check=False).decode().strip()
+        last, anchor = chain[-1], (trust or root).key.spki
+        for record in ('2 1 1 ' + hashlib.sha256(last.key.spki).hexdigest(), '2 1 0 ' + anchor.hex()):
+            dane += '%-30s %s  %s\n' % (label, record[:5], ask_dane(chain, chain[0].key, record))
         hashes += '%-26s %s\n' % (label, name_hash)
     write('chains.pem', chains)
     write('openssl.txt', answers)
     write('hashes.txt', hashes)
+    write('dane.txt', dane)
     print('%d chains' % len(CASES))
 
 

@@ -6,6 +6,8 @@ mod bounds;
 mod chains;
 #[path = "judge/dane.rs"]
 mod dane;
+#[path = "judge/extensions.rs"]
+mod extensions;
 #[path = "judge/levels.rs"]
 mod levels;
 #[path = "judge/webpki.rs"]

@@ -148,6 +148,9 @@ fn roots(
     if let Some(path) = &options.ca_path {
         add_directory(&mut store, path, system);
     }
+    if options.webpki_roots {
+        webpki_roots::TLS_SERVER_ROOTS.iter().for_each(|root| store.add_anchor(root));
+    }
     Ok(store)
 }
 

@@ -28,7 +28,8 @@ pub struct Policy {
     pub dane_digests: DaneDigests,
     /// SNI for servers without DANE (`-s`).
     pub server_name: Option<ServerNameChoice>,
-    /// Ask for raw public keys (RFC 7250) at levels up to fingerprint (`-x`).
+    /// Ask for raw public keys (RFC 7250) at levels up to fingerprint, where pins are of keys only
+    /// then (`-x`).
     pub raw_public_keys: bool,
     /// Protocol versions to offer.
     pub versions: Versions,

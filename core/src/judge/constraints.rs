@@ -168,10 +168,10 @@ mod tests {
     fn subtrees_are_openssls() {
         use VerifyError::BadName;
         type Kind = fn(bytes::Bytes) -> GeneralName;
+        type Case = (Kind, &'static [u8], &'static [u8], Result<bool, VerifyError>);
         let (dns, ip, email, uri): (Kind, Kind, Kind, Kind) =
             (GeneralName::Dns, GeneralName::Ip, GeneralName::Email, GeneralName::Uri);
-        type Case<'a> = (Kind, &'a [u8], &'a [u8], Result<bool, VerifyError>);
-        let cases: &[Case<'_>] = &[
+        let cases: &[Case] = &[
             (dns, b"mx.example.org", b"example.org", Ok(true)),
             (dns, b"Example.org", b"eXample.org", Ok(true)),
             (dns, b"xexample.org", b"example.org", Ok(false)),

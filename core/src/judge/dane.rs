@@ -11,6 +11,7 @@ use crate::resolve::Tlsa;
 #[derive(Debug, Default)]
 pub(super) struct Records {
     usable: Vec<Record>,
+    /// The last one first.
     pub(super) unusable: Vec<Tlsa>,
 }
 
@@ -39,6 +40,8 @@ impl Records {
                 None => this.unusable.push(tlsa),
             }
         }
+        // The reference tells them so.
+        this.unusable.reverse();
         // Usage DANE-EE before DANE-TA, keys before certificates, strong digests before weak ones.
         this.usable.sort_by_key(|record| {
             std::cmp::Reverse((record.tlsa.usage, record.tlsa.selector, record.rank))

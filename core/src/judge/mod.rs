@@ -17,6 +17,7 @@ pub use names::{NameProblem, ReferenceNames};
 pub use pins::{anchor_records, pin_records};
 pub use verdict::{Match, PeerIdentity, PeerName, Reason, Status, Step, Verdict};
 
+use std::iter;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -50,24 +51,32 @@ pub fn judge(
 ) -> Verdict {
     let demand = Demand::new(policy, level, tlsa, names);
     let Some(server) = facts.chain.first() else { return demand.verdict(Status::Anonymous) };
-    if facts.certificates == ServerCertificates::RawPublicKey {
-        return demand.judge_raw_key(server, policy);
-    }
-    let sent: Vec<Arc<Examined>> = facts
-        .chain
-        .iter()
-        .take(limits::CHAIN)
-        .filter_map(|der| Certificate::parse(der.clone()).ok())
-        .map(|certificate| Arc::new(Examined::new(certificate)))
-        .collect();
-    let readable = Certificate::parse(server.clone()).is_ok();
-    let chain = if readable { &sent[..] } else { &[] };
+    let raw_key = facts.certificates == ServerCertificates::RawPublicKey;
+    let chain = if raw_key { Vec::new() } else { examine(&facts.chain) };
     let mut log = Log::default();
     if facts.key_proof == KeyProof::Unverifiable {
-        // Whoever cannot prove to own a key may show anybody's certificate.
-        log.fail(chain, 0, VerifyError::UnsupportedSignature);
+        // Whoever cannot prove to own a key may show anybody's.
+        log.fail(&chain, 0, VerifyError::UnsupportedSignature);
     }
-    demand.judge_chain(chain, server, log, policy, time, links)
+    if raw_key {
+        demand.judge_raw_key(server, log, policy)
+    } else {
+        demand.judge_chain(&chain, server, log, policy, time, links)
+    }
+}
+
+/// Decodes what a server sent. Others than its own certificate are passed over if they cannot be
+/// read; without its own there is nothing to judge.
+fn examine(chain: &[Bytes]) -> Vec<Arc<Examined>> {
+    let mut certificates =
+        chain.iter().take(limits::CHAIN).map(|der| Certificate::parse(der.clone()).ok());
+    match certificates.next().flatten() {
+        None => Vec::new(),
+        Some(server) => iter::once(server)
+            .chain(certificates.flatten())
+            .map(|certificate| Arc::new(Examined::new(certificate)))
+            .collect(),
+    }
 }
 
 /// Judges an observation again, by another policy and without another connection; `None` if no
@@ -141,7 +150,11 @@ impl Demand {
             Level::Fingerprint => {
                 this.kind = RecordKind::Fingerprint;
                 this.unpinned = policy.pins.is_empty();
-                let records = policy.pins.iter().flat_map(pin_records);
+                let records = policy
+                    .pins
+                    .iter()
+                    .flat_map(pin_records)
+                    .filter(|tlsa| tlsa.selector == Tlsa::SPKI || !policy.raw_public_keys);
                 let digest = |matching| (matching == Tlsa::PRIVATE).then_some((policy.digest, 1));
                 this.match_by(Records::new(records, digest));
             }
@@ -178,8 +191,7 @@ impl Demand {
     }
 
     /// Judges a raw public key (RFC 7250): only a record or a fingerprint can match it.
-    fn judge_raw_key(self, spki: &Bytes, policy: &Policy) -> Verdict {
-        let mut log = Log::default();
+    fn judge_raw_key(self, spki: &Bytes, mut log: Log, policy: &Policy) -> Verdict {
         let records = self.records.as_ref().filter(|records| !records.is_empty());
         let found = records.and_then(|records| records.find_raw_key(spki)).cloned();
         let error = match (&found, records) {

@@ -3,9 +3,9 @@
 use crate::config::{Anchor, Pin};
 use crate::resolve::Tlsa;
 
-/// Expresses a fingerprint: of the key, or of the certificate.
+/// Expresses a fingerprint: of the certificate, or of the key.
 pub fn pin_records(pin: &Pin) -> [Tlsa; 2] {
-    [Tlsa::SPKI, Tlsa::CERT].map(|selector| Tlsa {
+    [Tlsa::CERT, Tlsa::SPKI].map(|selector| Tlsa {
         usage: Tlsa::DANE_EE,
         selector,
         matching: Tlsa::PRIVATE,

@@ -26,7 +26,8 @@ pub struct Verdict {
     pub peername: Option<String>,
     /// The record, fingerprint or trust anchor that matched.
     pub matched: Option<Match>,
-    /// TLSA records, or fingerprints and anchors as such, that cannot be used, in their order.
+    /// TLSA records, or fingerprints and anchors as such, that cannot be used, the last one first
+    /// as the reference tells them.
     pub unusable: Vec<Tlsa>,
     /// There were some, and none can be used.
     pub all_unusable: bool,

@@ -11,12 +11,6 @@ fn above(chain: &Chain) -> Certificate {
     Certificate::parse(chain.sent[1].clone()).expect("is readable")
 }
 
-fn root(chain: &Chain) -> Certificate {
-    let sent = super::chains::chain("with-root").sent;
-    assert_eq!(chain.trust.len(), 1);
-    Certificate::parse(sent[2].clone()).expect("is readable")
-}
-
 fn reason(verdict: &Verdict) -> Option<(u8, usize)> {
     verdict.reason.as_ref().map(|reason| (reason.error.number(), reason.depth))
 }
@@ -31,7 +25,8 @@ fn every_combination() {
             for matching in [0, 1, 2] {
                 let of = |certificate| tlsa(usage, selector, matching, certificate);
                 let right = of(if usage == Tlsa::DANE_EE { &leaf } else { &issuer });
-                let verdict = good.judge(Level::Dane, Policy::default(), &[right.clone()]);
+                let verdict =
+                    good.judge(Level::Dane, Policy::default(), std::slice::from_ref(&right));
                 assert_eq!(verdict.status, Status::Verified, "{right}");
                 let expected = match usage {
                     Tlsa::DANE_EE => Match::DaneEe(right.clone()),
@@ -43,7 +38,8 @@ fn every_combination() {
                 assert_eq!(named, usage == Tlsa::DANE_TA, "{right}");
 
                 let wrong = of(&stranger);
-                let verdict = good.judge(Level::Dane, Policy::default(), &[wrong.clone()]);
+                let verdict =
+                    good.judge(Level::Dane, Policy::default(), std::slice::from_ref(&wrong));
                 let depth = usize::from(usage == Tlsa::DANE_TA);
                 assert_eq!(reason(&verdict), Some((65, depth)), "{wrong}");
                 assert_eq!((verdict.status, verdict.matched), (Status::Untrusted, None));
@@ -55,14 +51,14 @@ fn every_combination() {
 #[test]
 fn anchors_that_are_not_sent() {
     let good = chain("good");
-    let root = root(&good);
+    let root = good.root.clone().expect("is there");
     for (record, expected) in [
         (tlsa(2, 0, 0, &root), Some(Match::DaneTa(2, tlsa(2, 0, 0, &root)))),
         (tlsa(2, 1, 0, &root), Some(Match::DaneTaKey(1, tlsa(2, 1, 0, &root)))),
         (tlsa(2, 0, 1, &root), None),
         (tlsa(2, 1, 1, &root), None),
     ] {
-        let verdict = good.judge(Level::Dane, Policy::default(), &[record.clone()]);
+        let verdict = good.judge(Level::Dane, Policy::default(), std::slice::from_ref(&record));
         assert_eq!(verdict.matched, expected, "{record}");
     }
     // A bare key must have signed: the key of the leaf's name alone does not do.

@@ -39,6 +39,13 @@ fn pins() {
     assert_eq!(status(wrong), (Status::Untrusted, Some(VerifyError::NoDaneMatch), false));
     let short = policy(vec![pin(Digest::Sha1, leaf.der())]);
     assert_eq!(status(short), (Status::Untrusted, Some(VerifyError::Unspecified), true));
+    // Where raw keys are asked for, pins are of keys.
+    let raw = |octets| {
+        let pins = vec![pin(Digest::Sha256, octets)];
+        Policy { pins, raw_public_keys: true, ..Policy::default() }
+    };
+    assert_eq!(status(raw(leaf.der())).0, Status::Untrusted);
+    assert_eq!(status(raw(leaf.spki())).0, Status::Verified);
     // Unlike with the reference, a trusted root is no pin.
     let none = policy(vec![]);
     assert_eq!(status(none), (Status::Untrusted, Some(VerifyError::Untrusted), false));
@@ -143,6 +150,11 @@ fn raw_public_keys() {
     let pinned = Policy { pins: vec![pin], ..plain() };
     assert_eq!(verdict(Level::Fingerprint, pinned, &[]), (Status::Verified, matched, None));
     assert_eq!(verdict(Level::May, plain(), &[]), (Status::Untrusted, None, Some(95)));
+    let unproved = TlsFacts { key_proof: KeyProof::Unverifiable, ..facts };
+    let links = &mut LinkCache::default();
+    let records = [tlsa(3, 1, 1, &leaf)];
+    let verdict = judge(&unproved, &plain(), Level::Dane, &records, &names(), NOW, links);
+    assert_eq!((verdict.status, verdict.matched), (Status::Untrusted, None));
 }
 
 #[test]

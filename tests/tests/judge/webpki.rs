@@ -38,7 +38,7 @@ fn link() -> impl Strategy<Value = Link> {
     let rarely = prop::bool::weighted(0.05);
     let tree = || prop::option::weighted(0.1, 0..SUBTREES.len());
     (
-        (0..ALGORITHMS.len(), rarely.clone(), rarely),
+        (0..ALGORITHMS.len(), rarely, rarely),
         prop::option::weighted(0.2, 0_u8..3),
         prop::option::weighted(0.3, prop::bool::weighted(0.9)),
         (tree(), tree()),
@@ -159,7 +159,7 @@ proptest! {
         }
         let mut trust = TrustStore::default();
         trust.add(cert::Certificate::parse(root.der().to_vec().into()).expect("is readable"));
-        let ours = Chain { sent: sent.iter().map(|der| der.to_vec().into()).collect(), trust };
+        let ours = Chain { sent: sent.iter().map(|der| der.to_vec().into()).collect(), trust, root: None };
         let verdict = ours.judge(Level::Verify, Policy::default(), &[]);
         prop_assert_eq!(verdict.status == Status::Verified, webpki_accepts(&root, &sent), "{:?}", verdict);
     }
