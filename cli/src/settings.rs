@@ -79,7 +79,7 @@ pub(crate) struct System {
 /// The options that are understood but do nothing yet. They are refused, because a probe that
 /// leaves out what was asked for would mislead.
 fn not_yet(options: &Options) -> Option<char> {
-    let given = [('x', options.raw_public_keys), ('X', options.tlsproxy)];
+    let given = [('X', options.tlsproxy)];
     given.into_iter().find_map(|(letter, given)| given.then_some(letter))
 }
 
@@ -167,7 +167,7 @@ pub(crate) fn decide(
                 .as_deref()
                 .filter(|name| !name.is_empty())
                 .map(server_name),
-            raw_public_keys: false,
+            raw_public_keys: options.raw_public_keys,
             versions: wish.versions,
             suites: Some(wish.suites),
             groups: wish.groups,

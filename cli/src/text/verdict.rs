@@ -49,9 +49,9 @@ impl Narrator {
         if shows_peer {
             matched(&nap, verdict, say);
         }
-        // Where a server should be authenticated, `-L none` does not hide why it is not.
-        let was_demanded = verdict.level >= Level::Fingerprint || verdict.all_unusable;
-        let shows_failure = log.has(Log::UNTRUSTED) || was_demanded;
+        // Where a server was to be authenticated, `-L none` does not hide why it is not.
+        let was_to_be = verdict.level >= Level::Fingerprint || verdict.all_unusable;
+        let shows_failure = log.has(Log::UNTRUSTED) || was_to_be;
         if !verdict.satisfied && verdict.peer.is_some() && shows_failure {
             match &verdict.reason {
                 _ if facts.resumed => say(Message::info(format!(

@@ -50,10 +50,11 @@ impl Offer {
             Some(ServerNameChoice::Nexthop) => Some(names.nexthop.clone()),
             Some(ServerNameChoice::Name(name)) => Some(name.clone()),
         };
-        let raw = policy.raw_public_keys && level <= Level::Fingerprint;
+        // TLS 1.2 knows raw keys too, but the library does not (RFC 7250 section 3).
+        let raw = policy.raw_public_keys && policy.versions.tls13 && level <= Level::Fingerprint;
         Some(Self {
             server_name,
-            versions: policy.versions,
+            versions: Versions { tls12: policy.versions.tls12 && !raw, ..policy.versions },
             suites: policy.suites.clone(),
             groups: policy.groups.clone(),
             sha1: level <= Level::Encrypt,
