@@ -2,6 +2,7 @@
 //! committed corpus.
 
 mod names;
+mod settings;
 
 use std::collections::BTreeSet;
 
@@ -13,13 +14,19 @@ use tlsfinger_core::machine::{LookupId, Stop, TransportId};
 use tlsfinger_core::{Input, Instant, IoError, IoErrorKind, Machine, Output, Probe, WallTime};
 
 pub use names::names;
+pub use settings::settings;
 
 /// A target: takes one case, panics if it shows a fault.
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also its corpus folder's.
-pub const TARGETS: &[(&str, Target)] =
-    &[("certificate", certificate), ("names", names), ("probe", probe), ("trace", trace)];
+pub const TARGETS: &[(&str, Target)] = &[
+    ("certificate", certificate),
+    ("names", names),
+    ("probe", probe),
+    ("settings", settings),
+    ("trace", trace),
+];
 
 /// Cuts a certificate and decodes every part of it.
 pub fn certificate(data: &[u8]) {
