@@ -49,8 +49,9 @@ impl Narrator {
         if shows_peer {
             matched(&nap, verdict, say);
         }
-        // Where a server must be authenticated, `-L none` does not hide why it is not.
-        let shows_failure = log.has(Log::UNTRUSTED) || verdict.level >= Level::Fingerprint;
+        // Where a server was to be authenticated, `-L none` does not hide why it is not.
+        let was_to_be = verdict.level >= Level::Fingerprint || verdict.all_unusable;
+        let shows_failure = log.has(Log::UNTRUSTED) || was_to_be;
         if !verdict.satisfied && verdict.peer.is_some() && shows_failure {
             match &verdict.reason {
                 _ if facts.resumed => say(Message::info(format!(
@@ -72,7 +73,7 @@ impl Narrator {
             )));
         }
         if log.has(Log::SUMMARY) {
-            let (status, tls) = (verdict.status, summary::connection(facts));
+            let (status, tls) = (verdict.status, summary::connection(facts, &self.client_keys));
             say(Message::info(format!("{status} TLS connection established to {nap}: {tls}")));
         }
     }
