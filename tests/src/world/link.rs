@@ -151,7 +151,7 @@ impl Link {
 
 /// A place in a stream where the connection breaks.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Cut(Option<(u64, How)>);
+pub(super) struct Cut(Option<(u64, How)>);
 
 impl Cut {
     /// Tells what happens before any octet.
