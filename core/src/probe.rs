@@ -278,8 +278,7 @@ impl Visit {
         let config = &self.config;
         let mut policy = config.policy.clone();
         policy.raw_public_keys = self.raw_keys == RawKeys::Wanted;
-        let offer = Offer::of(&policy, target.level, &usable(target), &names(target))
-            .filter(|_| !config.no_tls);
+        let offer = Offer::of(&policy, target.level, &names(target)).filter(|_| !config.no_tls);
         let raw = |offer: &Offer| offer.certificates == ServerCertificates::RawPublicKey;
         Plan {
             dialect: config.dialect,

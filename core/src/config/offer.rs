@@ -3,7 +3,6 @@
 use super::{Level, Policy, ServerNameChoice};
 use crate::judge::ReferenceNames;
 use crate::report::{Group, TlsVersion};
-use crate::resolve::Tlsa;
 use crate::tls::Identity;
 
 /// All that the policy decides before connecting. Kept in the Observation, so that a verdict for
@@ -27,33 +26,23 @@ pub struct Offer {
 }
 
 impl Offer {
-    /// Makes the offer of a policy to one server; `None` at level none. `tlsa` and `names` are those
-    /// that its verdict will need.
-    pub fn of(
-        policy: &Policy,
-        level: Level,
-        tlsa: &[Tlsa],
-        names: &ReferenceNames,
-    ) -> Option<Self> {
-        let dane = match level {
-            Level::None => return None,
-            Level::HalfDane | Level::Dane | Level::DaneOnly => !tlsa.is_empty(),
-            Level::May | Level::Encrypt | Level::Fingerprint | Level::Verify | Level::Secure => {
-                false
-            }
-        };
-        // With TLSA records the server name is their base domain (RFC 7672 section 8.1).
-        let server_name = match &policy.server_name {
-            _ if dane => names.dane.first().cloned(),
+    /// Makes the offer of a policy to one server at the level that holds for it; `None` at level
+    /// none.
+    pub fn of(policy: &Policy, level: Level, names: &ReferenceNames) -> Option<Self> {
+        if level == Level::None {
+            return None;
+        }
+        // Where TLSA records count, the server name is their base domain (RFC 7672 section 8.1).
+        let wanted = match &policy.server_name {
             None => None,
-            Some(ServerNameChoice::Hostname) => Some(names.hostname.clone()),
-            Some(ServerNameChoice::Nexthop) => Some(names.nexthop.clone()),
-            Some(ServerNameChoice::Name(name)) => Some(name.clone()),
+            Some(ServerNameChoice::Hostname) => Some(&names.hostname),
+            Some(ServerNameChoice::Nexthop) => Some(&names.nexthop),
+            Some(ServerNameChoice::Name(name)) => Some(name),
         };
         // TLS 1.2 knows raw keys too, but the library does not (RFC 7250 section 3).
         let raw = policy.raw_public_keys && policy.versions.tls13 && level <= Level::Fingerprint;
         Some(Self {
-            server_name,
+            server_name: names.dane.first().or(wanted).cloned(),
             versions: Versions { tls12: policy.versions.tls12 && !raw, ..policy.versions },
             suites: policy.suites.clone(),
             groups: policy.groups.clone(),
@@ -65,6 +54,12 @@ impl Offer {
             },
             identity: policy.identity.clone(),
         })
+    }
+
+    /// Tells whether this is what another policy would have offered. A verdict for that is exact
+    /// then, although the server was asked for this one.
+    pub fn is_of(&self, policy: &Policy, level: Level, names: &ReferenceNames) -> bool {
+        Self::of(policy, level, names).as_ref() == Some(self)
     }
 }
 
