@@ -2,6 +2,7 @@
 //! is wrong.
 
 mod error;
+mod identity;
 mod lookup;
 mod offer;
 mod policy;
@@ -78,13 +79,7 @@ pub(crate) struct System {
 /// The options that are understood but do nothing yet. They are refused, because a probe that
 /// leaves out what was asked for would mislead.
 fn not_yet(options: &Options) -> Option<char> {
-    let Options { chain_files, .. } = options;
-    let given = [
-        ('H', !chain_files.is_empty()),
-        ('k', options.certificate_file.is_some()),
-        ('x', options.raw_public_keys),
-        ('X', options.tlsproxy),
-    ];
+    let given = [('X', options.tlsproxy)];
     given.into_iter().find_map(|(letter, given)| given.then_some(letter))
 }
 
@@ -166,10 +161,11 @@ pub(crate) fn decide(
                 .as_deref()
                 .filter(|name| !name.is_empty())
                 .map(server_name),
-            raw_public_keys: false,
+            raw_public_keys: options.raw_public_keys,
             versions: wish.versions,
             suites: Some(wish.suites),
             groups: wish.groups,
+            identity: engine.identity,
         },
         flaw: wish.flaw,
         watch: Watch {
@@ -293,6 +289,17 @@ mod tests {
 
     use super::*;
     use crate::flags::{Asked, parse};
+    use crate::system::FileError;
+
+    fn read(path: &Path) -> Result<File, FileError> {
+        let testdata = concat!(env!("CARGO_MANIFEST_DIR"), "/../core/src/tls/testdata");
+        let found = File::read(&Path::new(testdata).join(path));
+        let path = path.to_owned();
+        match found {
+            Ok(file) => Ok(File { path, ..file }),
+            Err(error) => Err(FileError { path, ..error }),
+        }
+    }
 
     fn decide_words(words: &[&str]) -> (Result<Settings, Refusal>, Vec<String>) {
         let Ok(Asked::Probe(options)) = parse(words.iter().map(OsString::from), true) else {
@@ -300,11 +307,11 @@ mod tests {
         };
         let system = System {
             host_name: "client".into(),
+            read,
             services: || b"odd 2525/tcp".to_vec(),
             resolv_conf: || b"nameserver 192.0.2.53".to_vec(),
             mail_verbose: false,
             posttls_finger: false,
-            read: |path| File::read(path),
             list: |_| Vec::new(),
             main_cf: None,
         };
@@ -393,6 +400,83 @@ mod tests {
     }
 
     #[test]
+    fn client_keys() {
+        let trailer = "error loading private keys and certificates from";
+        let off = "disabling TLS support";
+        let table: &[(&[&str], &[String], usize)] = &[
+            (&["-k", "ec.crt", "-K", "ec.key"], &[], 1),
+            (&["-K", "ec.key", "-k", "ec.crt"], &[], 1),
+            (
+                &["-H", "none.pem"],
+                &["error opening chain file: none.pem: No such file or directory".into()],
+                0,
+            ),
+            (
+                &["-k", "none.pem"],
+                &["error opening chain file: none.pem: No such file or directory".into()],
+                0,
+            ),
+            (
+                &["-H", "ec.crt", "-H", "ec.key"],
+                &[
+                    "error loading chain from ec.crt: key not first".into(),
+                    format!("{trailer}: ec.crt, ec.key: {off}"),
+                ],
+                0,
+            ),
+            (
+                &["-k", "ec.crt"],
+                &["No private key found in ec.crt".into(), format!("{trailer}: ec.crt: {off}")],
+                0,
+            ),
+            (
+                &["-Hnothing.pem"],
+                &["No PEM data in nothing.pem".into(), format!("{trailer}: nothing.pem: {off}")],
+                0,
+            ),
+            (
+                &["-H", "ec.key"],
+                &[
+                    "No certs for key at index 0 in ec.key".into(),
+                    format!("{trailer}: ec.key: {off}"),
+                ],
+                0,
+            ),
+            (
+                &["-k", "ec.crt", "-K", "rsa.key"],
+                &[
+                    format!(
+                        "RSA private key in rsa.key does not match public key in ec.crt: {off}"
+                    ),
+                    "TLS library problem: key at index 0 does not match its certificate".into(),
+                ],
+                0,
+            ),
+            (
+                &["-k", "none.pem", "-K", "rsa.key"],
+                &[
+                    format!("cannot get RSA certificate from file \"none.pem\": {off}"),
+                    "TLS library problem: No such file or directory".into(),
+                ],
+                0,
+            ),
+        ];
+        for (words, warnings, keys) in table {
+            let words = [&["-lmay"], *words, &["a"]].concat();
+            let (settings, notes) = decide_words(&words);
+            let expected: Vec<_> = warnings.iter().map(|text| format!("Warning {text}")).collect();
+            assert_eq!(notes, expected, "{words:?}");
+            let config = settings.unwrap().config;
+            assert_eq!(config.policy.identity.key_kinds().count(), *keys);
+            let is_off = words.contains(&"-k") && *keys == 0
+                || warnings.iter().any(|text| text.ends_with(off));
+            assert_eq!(config.no_tls, is_off, "{words:?}");
+        }
+        let wrapper = decide_words(&["-w", "-Hnothing.pem", "a"]).0;
+        assert_eq!(wrapper, Err(SettingError::WrapperWithoutTls.into()));
+    }
+
+    #[test]
     fn fatal_errors() {
         let table: &[(&[&str], &str)] = &[
             (&["-a", "ipv5", "a"], "bad '-a' option value: ipv5"),
@@ -441,11 +525,11 @@ mod tests {
         };
         let system = System {
             host_name: "c.d".into(),
+            read,
             services: Vec::new,
             resolv_conf: || b"nameserver 192.0.2.53".to_vec(),
             mail_verbose: false,
             posttls_finger: false,
-            read: |path| File::read(path),
             list: |_| Vec::new(),
             main_cf: None,
         };

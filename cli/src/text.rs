@@ -10,6 +10,7 @@ mod verdict;
 use std::sync::Arc;
 
 use tlsfinger_core::IoError;
+use tlsfinger_core::cert::KeyKind;
 use tlsfinger_core::config::{Level, OfferFlaw, ServerCertificates};
 use tlsfinger_core::report::{
     CacheStep, Event, HandshakeError, Peer, PeerAddress, Reconnect, Step, StepProblem, TlsFacts,
@@ -31,6 +32,8 @@ pub(crate) struct Narrator {
     destination: String,
     cipher_list: String,
     odd_bounds: Vec<String>,
+    /// The kinds of keys that may sign for this client.
+    client_keys: Vec<KeyKind>,
     /// Plain text in front of TLS is told even if nobody asked for more.
     warns_of_text_before_tls: bool,
     /// The level is `dane-only`.
@@ -50,6 +53,7 @@ impl Narrator {
             destination: config.destination.text.clone(),
             cipher_list: settings.cipher_list.clone(),
             odd_bounds: settings.odd_bounds.clone(),
+            client_keys: config.policy.identity.key_kinds().collect(),
             warns_of_text_before_tls: !program.is_posttls_finger() || show.verbose > 0,
             dane_only: config.level == Level::DaneOnly,
             peer: String::new(),

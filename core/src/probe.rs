@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use crate::config::{Config, Level, Offer};
+use crate::config::{Config, Level, Offer, ServerCertificates};
 use crate::context::Cx;
 use crate::judge::{LinkCache, ReferenceNames, judge};
 use crate::machine::{Input, IoError, Machine, Output, Stop};
@@ -93,11 +93,27 @@ struct Visit {
     state: State,
     unreachable: Vec<(Arc<Peer>, IoError)>,
     sessions: Vec<Session>,
+    /// A session has come to its end: later ones are with the same server.
+    visited: bool,
     /// Lent to each session while it lives.
     cache: SessionCache,
     /// How many reconnections are still allowed.
     reconnects: u32,
+    /// Ask for a raw public key as long as no server has failed that.
+    raw_keys: RawKeys,
     links: LinkCache,
+}
+
+/// What became of the wish for raw public keys (RFC 7250). The library can ask for them or for
+/// X.509, not for both, so it takes two sessions to have either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RawKeys {
+    /// Nobody asked.
+    Unwanted,
+    /// They are asked for.
+    Wanted,
+    /// The server failed: X.509 follows.
+    Failed,
 }
 
 #[derive(Debug)]
@@ -118,8 +134,13 @@ impl Visit {
             state: State::Routing,
             unreachable: Vec::new(),
             sessions: Vec::new(),
+            visited: false,
             cache: SessionCache::new(config.reuse.is_some()),
             reconnects: config.reuse.map_or(0, |reuse| reuse.limit),
+            raw_keys: match config.policy.raw_public_keys {
+                true => RawKeys::Wanted,
+                false => RawKeys::Unwanted,
+            },
             links: LinkCache::default(),
             config: Arc::new(config),
         };
@@ -205,7 +226,7 @@ impl Visit {
     }
 
     fn connect(&mut self, cx: &mut Cx, target: Box<Target>) {
-        let plan = Arc::new(plan(&self.config, &target, !self.sessions.is_empty()));
+        let plan = Arc::new(self.plan(&target));
         let (peer, endpoint) = (target.peer.clone(), target.endpoint.clone());
         let approach = Approach::start(cx, peer, endpoint, plan, mem::take(&mut self.cache));
         self.state = State::Approaching(approach, target);
@@ -227,8 +248,17 @@ impl Visit {
                 self.state = State::Leaving(Farewell::start(cx, approach), target, None);
             }
             Approached::Over => {
-                let (observation, _) = approach.finish();
+                let (observation, cache) = approach.finish();
+                let raw =
+                    |offer: &Arc<Offer>| offer.certificates == ServerCertificates::RawPublicKey;
+                let raw_failed =
+                    observation.handshake_error.is_some() && observation.offer.iter().any(raw);
                 self.sessions.push(Session { observation, verdict: None });
+                if raw_failed {
+                    self.raw_keys = RawKeys::Failed;
+                    self.cache = cache;
+                    return self.connect(cx, target);
+                }
                 self.finish(cx, Outcome::Session);
             }
             Approached::Unreachable(error) => {
@@ -240,6 +270,32 @@ impl Visit {
                     false => self.finish(cx, Outcome::Session),
                 }
             }
+        }
+    }
+
+    /// Decides what a session with `target` is to do.
+    fn plan(&self, target: &Target) -> Plan {
+        let config = &self.config;
+        let mut policy = config.policy.clone();
+        policy.raw_public_keys = self.raw_keys == RawKeys::Wanted;
+        let offer = Offer::of(&policy, target.level, &usable(target), &names(target))
+            .filter(|_| !config.no_tls);
+        let raw = |offer: &Offer| offer.certificates == ServerCertificates::RawPublicKey;
+        Plan {
+            dialect: config.dialect,
+            wrapper: config.wrapper,
+            again: self.visited,
+            tentative: offer.as_ref().is_some_and(raw),
+            retried: self.raw_keys == RawKeys::Failed,
+            helo_name: config.helo_name.clone(),
+            connect_timeout: config.connect_timeout,
+            command_timeout: config.command_timeout,
+            tls: offer.map(|offer| match &config.flaw {
+                Some(flaw) => Err(flaw.clone()),
+                None => Setup::new(Arc::new(offer)).map(Arc::new),
+            }),
+            demands: format!("{:?} {:?}", target.level, target.tlsa),
+            watch: config.watch,
         }
     }
 
@@ -257,6 +313,7 @@ impl Visit {
         let (observation, cache) = farewell.finish();
         self.sessions.push(Session { observation, verdict });
         self.cache = cache;
+        self.visited = true;
         match self.reconnect() {
             None => self.finish(cx, Outcome::Session),
             Some(next) => {
@@ -323,25 +380,6 @@ impl Visit {
             sessions: mem::take(&mut self.sessions),
         };
         cx.put(Output::Finished(Box::new(report)));
-    }
-}
-
-/// Decides what a session with `target` is to do.
-fn plan(config: &Config, target: &Target, again: bool) -> Plan {
-    let offer = Offer::of(&config.policy, target.level, &usable(target), &names(target));
-    Plan {
-        dialect: config.dialect,
-        wrapper: config.wrapper,
-        again,
-        helo_name: config.helo_name.clone(),
-        connect_timeout: config.connect_timeout,
-        command_timeout: config.command_timeout,
-        tls: offer.filter(|_| !config.no_tls).map(|offer| match &config.flaw {
-            Some(flaw) => Err(flaw.clone()),
-            None => Setup::new(Arc::new(offer)).map(Arc::new),
-        }),
-        demands: format!("{:?} {:?}", target.level, target.tlsa),
-        watch: config.watch,
     }
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Makes the certificates that the judge is tested with, and records what OpenSSL says of them.
 
-    make.py         writes chains.pem, roots.pem and openssl.txt beside itself
+    make.py         writes chains.pem, roots.pem, openssl.txt and hashes.txt beside itself
 
 Needs Python 3.9 and openssl(1) 3.0. All certificates are valid from 2020 to 2100 unless they are
 meant not to be, so the set does not rot. Keys are new each time and thrown away: run this only to
@@ -466,15 +466,18 @@ def ask_openssl(chain, trust):
 def main():
     root = build()
     write('roots.pem', root.pem())
-    chains, answers = '', ''
+    chains, answers, hashes = '', '', ''
     for label, (about, chain, trust) in CASES.items():
         chains += '== %s: %s\n' % (label, about)
         if trust:
             chains += '= trusted:\n' + trust.pem() + '= sent:\n'
         chains += ''.join(one.pem() for one in chain)
         answers += '%-26s %s\n' % (label, ask_openssl(chain, trust or root))
+        name_hash = openssl('x509', '-in', 'leaf.pem', '-noout', '-subject_hash', check=False).decode().strip()
+        hashes += '%-26s %s\n' % (label, name_hash)
     write('chains.pem', chains)
     write('openssl.txt', answers)
+    write('hashes.txt', hashes)
     print('%d chains' % len(CASES))
 
 

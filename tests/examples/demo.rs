@@ -1,16 +1,18 @@
 //! Shows tlsfinger at work with nothing but loopback: a signed zone, a mail server, and the program.
 //!
-//! `cargo run -p tlsfinger-tests --example demo`
+//! `cargo run -p tlsfinger-tests --example demo -- [option ...]`; the options are the program's.
 
+use std::io::{self, Write as _};
 use std::process::{Command, ExitCode};
 
 use tlsfinger_tests::certs::{self, KeyType};
 use tlsfinger_tests::dns_server::DnsServer;
 use tlsfinger_tests::loopback::Loopback;
 use tlsfinger_tests::peer::Script;
+use tlsfinger_tests::program;
 
-#[expect(clippy::print_stdout, reason = "it is there to be read")]
-fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
+fn main() -> io::Result<ExitCode> {
+    let program = program::path();
     let server = Loopback::tcp(Script::smtp())?;
     let port = server.port();
     let zones = format!(
@@ -21,12 +23,12 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         tlsa = certs::tlsa(KeyType::P256),
     );
     let names = DnsServer::start(&zones)?;
-    let (resolver, destination) = (names.address().to_string(), format!("example.org:{port}"));
-    println!("The zone, served by a name server on {resolver}:\n\n{zones}");
-    println!("$ tlsfinger --resolver {resolver} {destination}\n");
-    let status = Command::new(env!("CARGO"))
-        .args(["run", "--quiet", "--package", "tlsfinger", "--", "--resolver"])
-        .args([resolver, destination])
-        .status()?;
+    let mut arguments = vec!["--resolver".to_owned(), names.address().to_string()];
+    arguments.extend(std::env::args().skip(1));
+    arguments.push(format!("example.org:{port}"));
+    let mut out = io::stdout();
+    writeln!(out, "The zone, served by a name server on {}:\n\n{zones}", names.address())?;
+    writeln!(out, "$ tlsfinger {}\n", arguments.join(" "))?;
+    let status = Command::new(program).args(&arguments).status()?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

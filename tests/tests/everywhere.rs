@@ -1,6 +1,7 @@
 //! The same session in the virtual world and on real sockets under both drivers: the same is told,
 //! the same is found out, and the server hears the same.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tlsfinger_core::Notice;
@@ -8,11 +9,12 @@ use tlsfinger_core::config::{Config, Level, Lookup, Reuse};
 use tlsfinger_core::destination::{Destination, Place};
 use tlsfinger_core::machine::Endpoint;
 use tlsfinger_core::report::{Observation, Report, StreamEnd};
-use tlsfinger_tests::certs::{self, KeyType};
+use tlsfinger_tests::certs::{self, Identity, KeyType};
 use tlsfinger_tests::concise;
 use tlsfinger_tests::dns_server::DnsServer;
 use tlsfinger_tests::loopback::{Loopback, Scratch};
 use tlsfinger_tests::peer::{Answer, ClientAuth, Script, TlsSetup};
+use tlsfinger_tests::program;
 use tlsfinger_tests::referee::Referee;
 use tlsfinger_tests::setting;
 use tlsfinger_tests::world::{Link, World};
@@ -145,8 +147,8 @@ fn sessions_with_tls() {
 }
 
 /// One large chain for all.
-fn large() -> std::sync::Arc<certs::Identity> {
-    static LARGE: std::sync::OnceLock<std::sync::Arc<certs::Identity>> = std::sync::OnceLock::new();
+fn large() -> Arc<Identity> {
+    static LARGE: OnceLock<Arc<Identity>> = OnceLock::new();
     LARGE.get_or_init(|| certs::bulky(50_000)).clone()
 }
 
@@ -184,62 +186,144 @@ fn resets_and_silence() {
     });
 }
 
-#[test]
-fn a_dane_probe_tells_its_lines_in_order() {
-    let Endpoint::Tcp(at) = free_port() else { panic!("it is TCP") };
-    let port = at.address.port();
-    let pin = certs::tlsa(KeyType::P256);
-    let zones = format!(
-        "@secure .
-         example.org              MX 10 mx.example.org
-         mx.example.org           A 127.0.0.1
-         _{port}._tcp.mx.example.org TLSA {pin}"
-    );
-    let server = DnsServer::start(&zones).expect("there are ports");
-    let resolvers = Lookup::default().resolvers.with_server(server.address().into());
-    let place = Place::Inet { host: "example.org".to_owned(), literal: false, service: None, port };
-    let config = Config {
-        destination: Destination { text: format!("example.org:{port}"), place },
-        level: Level::Dane,
-        lookup: Lookup { resolvers, ..Lookup::default() },
-        ..setting::config()
-    };
-    let identity = certs::server(KeyType::P256);
-    let script = || Script::smtp().tls(TlsSetup::only_13().identity(identity.clone()));
+/// A domain whose mail host pins its key by a TLSA record: one P-256 key on TLS 1.3.
+struct Dane {
+    zones: String,
+    names: DnsServer,
+    mail: Endpoint,
+    port: u16,
+    pin: String,
+    identity: Arc<Identity>,
+}
 
-    let there = script();
-    let run = World::new(setting::probe(&config))
-        .name_server(server.address(), Link::latency(1), Zones::parse(&zones))
-        .listen(Endpoint::Tcp(at.clone()), Link::default(), there.clone())
-        .run();
-    let world = Outcome::new(run.transcript(), run.report().clone(), &there);
-    for real in drive(&config, &script, &Endpoint::Tcp(at)) {
-        real.assert_same(&world);
+impl Dane {
+    fn new() -> Self {
+        let mail = free_port();
+        let Endpoint::Tcp(at) = &mail else { panic!("it is TCP") };
+        let (port, pin) = (at.address.port(), certs::tlsa(KeyType::P256));
+        let zones = format!(
+            "@secure .
+             example.org                 MX 10 mx.example.org
+             mx.example.org              A 127.0.0.1
+             _{port}._tcp.mx.example.org TLSA {pin}"
+        );
+        let names = DnsServer::start(&zones).expect("there are ports");
+        Self { zones, names, mail, port, pin, identity: certs::server(KeyType::P256) }
     }
 
-    let peer = format!("mx.example.org[127.0.0.1]:{port}");
-    let mut told = world.told;
-    // The judgement stands between the handshake and the EHLO inside TLS.
-    let judged = told.remove(9);
-    assert!(judged.ends_with(&format!("{peer} TLSv1.3 TLS_AES_256_GCM_SHA384")), "{judged}");
-    assert_eq!(
-        told,
-        [
-            format!("TLSA _{port}._tcp.mx.example.org {pin}"),
-            format!("connected to {peer}"),
-            "< 220 mx.example.org ESMTP".to_owned(),
-            "> EHLO client.example".to_owned(),
-            "< 250-mx.example.org".to_owned(),
-            "< 250 STARTTLS".to_owned(),
-            "> STARTTLS".to_owned(),
-            "< 220 go ahead".to_owned(),
-            format!("negotiating with {peer}"),
-            "> EHLO client.example".to_owned(),
-            "< 250 mx.example.org".to_owned(),
-            "> QUIT".to_owned(),
-            "< 221 bye".to_owned(),
-        ]
+    fn script(&self) -> Script {
+        Script::smtp().tls(TlsSetup::only_13().identity(self.identity.clone()))
+    }
+
+    fn config(&self) -> Config {
+        let resolvers = Lookup::default().resolvers.with_server(self.names.address().into());
+        let (host, port) = ("example.org".to_owned(), self.port);
+        let place = Place::Inet { host, literal: false, service: None, port };
+        Config {
+            destination: Destination { text: format!("example.org:{port}"), place },
+            level: Level::Dane,
+            lookup: Lookup { resolvers, ..Lookup::default() },
+            ..setting::config()
+        }
+    }
+
+    fn peer(&self) -> String {
+        format!("mx.example.org[127.0.0.1]:{}", self.port)
+    }
+}
+
+#[test]
+fn a_dane_probe_tells_its_lines_in_order() {
+    let dane = Dane::new();
+    let (config, there) = (dane.config(), dane.script());
+    let run = World::new(setting::probe(&config))
+        .name_server(dane.names.address(), Link::latency(1), Zones::parse(&dane.zones))
+        .listen(dane.mail.clone(), Link::default(), there.clone())
+        .run();
+    let world = Outcome::new(run.transcript(), run.report().clone(), &there);
+    for real in drive(&config, &|| dane.script(), &dane.mail) {
+        real.assert_same(&world);
+    }
+    let (peer, port, pin) = (dane.peer(), dane.port, &dane.pin);
+    let expected = format!(
+        "tlsa: _{port}._tcp.mx.example.org usable {pin}
+         connected to {peer}
+         < 220 mx.example.org ESMTP
+         > EHLO client.example
+         < 250-mx.example.org
+         < 250 STARTTLS
+         > STARTTLS
+         < 220 go ahead
+         negotiating with {peer}
+         Verified {peer} TLSv1.3 TLS_AES_256_GCM_SHA384
+         > EHLO client.example
+         < 250 mx.example.org
+         > QUIT
+         < 221 bye"
     );
+    assert_eq!(world.told, expected.lines().map(str::trim).collect::<Vec<_>>());
     // The TLSA base domain is the server name (RFC 7672 section 8.1).
     assert_eq!(world.heard[3], "TLSv1_3 for mx.example.org");
+}
+
+#[test]
+fn the_program_prints_the_lines_of_a_dane_probe_in_order() {
+    let dane = Dane::new();
+    let scratch = Scratch::new().expect("a folder");
+    let Endpoint::Tcp(mail) = &dane.mail else { panic!("it is TCP") };
+    let _server = Loopback::tcp_at(mail.address, dane.script()).expect("the port is free");
+    let (peer, pin) = (dane.peer(), &dane.pin);
+    let expected = format!(
+        "Connected to {peer}
+         < 220 mx.example.org ESMTP
+         > EHLO client.example
+         < 250-mx.example.org
+         < 250 STARTTLS
+         > STARTTLS
+         < 220 go ahead
+         {peer}: Matched DANE EE certificate at depth 0: {pin}
+         {peer}: subject_CN=mx.example.org, issuer=Test Root, cert fingerprint=CERT, pkey fingerprint=PKEY
+         Verified TLS connection established to {peer}: TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 \
+         (256/256 bits) key-exchange X25519MLKEM768 server-signature ECDSA (prime256v1) server-digest \
+         SHA256
+         > EHLO client.example
+         < 250 mx.example.org
+         > QUIT
+         < 221 bye"
+    );
+    let colons = |digest: &str| {
+        digest
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| String::from_utf8_lossy(pair).into_owned())
+            .collect::<Vec<_>>()
+            .join(":")
+    };
+    let pkey = colons(pin.strip_prefix("3 1 1 ").expect("it is a digest"));
+    let expected: Vec<_> = expected
+        .replace("PKEY", &pkey)
+        .lines()
+        .map(|line| format!("tlsfinger: {}", line.trim()))
+        .collect();
+    let resolver = format!("--resolver={}", dane.names.address());
+    for runtime in ["blocking", "smol"] {
+        let destination = format!("example.org:{}", dane.port);
+        let runtime = format!("--runtime={runtime}");
+        let arguments = [&runtime, &resolver, "-omyhostname=client.example", &destination];
+        let output = program::run(scratch.path(), &arguments);
+        let text = String::from_utf8(output.stdout).expect("it prints text");
+        let printed: Vec<_> = text
+            .lines()
+            .map(|line| match line.split_once("cert fingerprint=") {
+                // The certificate is a new one each time.
+                Some((before, after)) => {
+                    let (_, after) = after.split_once(',').expect("a list");
+                    format!("{before}cert fingerprint=CERT,{after}")
+                }
+                None => line.to_owned(),
+            })
+            .collect();
+        assert_eq!(printed, expected);
+        assert_eq!((output.status.code(), &output.stderr[..]), (Some(0), &[][..]));
+    }
 }

@@ -665,13 +665,35 @@ fn equal_questions_are_asked_once() {
         two.test           CNAME END.test
         end.test           A 192.0.2.1
         _25._tcp.end.test  TLSA 3 1 1 aa
-        @fault two.test * late 200
+    ";
+    // The second host asks while the question is on its way, or when the answer is in the cache.
+    for (fault, end) in [("", 60), ("@fault two.test * late 200", 240)] {
+        let mut world = World::new(&format!("{zones}\n{fault}"));
+        assert_eq!(ask("d.test").run(&mut world), at(end));
+        assert_eq!(asked(&world, "_25._tcp.end.test TLSA"), 1);
+        assert!(text(&world.told.last().unwrap().1).starts_with("two.test[192.0.2.1]:25"));
+    }
+}
+
+#[test]
+fn question_that_nobody_needs_any_more_is_given_up() {
+    let zones = "
+        d.test      MX 10 plain.test
+        d.test      MX 20 slow.test
+        plain.test  A 192.0.2.1
+        slow.test   A 192.0.2.2
+        @fault _25._tcp.plain.test TLSA silent
+        @fault slow.test * late 2500
     ";
     let mut world = World::new(zones);
-    ask("d.test").run(&mut world);
-    let tlsa = world.asked.iter().filter(|(_, asked)| asked.ends_with("_25._tcp.end.test TLSA"));
-    assert_eq!(tlsa.count(), 1, "the second time it is in the cache");
-    assert_eq!(world.told.last().unwrap().0, at(240));
+    let end = ask("d.test").resolv_conf("options timeout:1 attempts:5").run(&mut world);
+    assert_eq!(asked(&world, "_25._tcp.plain.test TLSA"), 1);
+    assert_eq!(end, at(2540), "answers to the first attempt count");
+}
+
+/// How often a question was asked.
+fn asked(world: &World, question: &str) -> usize {
+    world.asked.iter().filter(|(_, asked)| asked.ends_with(question)).count()
 }
 
 // How single answers are got, and what is trusted.
@@ -705,7 +727,7 @@ fn bad_answers_do_not_stop_the_real_one() {
 fn lost_question_is_asked_again() {
     let (when, last, world) = one("@fault one.test A lossy", "options timeout:2");
     assert_eq!((when, &last[..]), (at(2020), GOOD));
-    assert_eq!(world.asked.iter().filter(|(_, asked)| asked.ends_with("one.test A")).count(), 2);
+    assert_eq!(asked(&world, "one.test A"), 2);
 }
 
 #[test]
@@ -713,6 +735,16 @@ fn late_answer_counts() {
     // It comes after the second attempt began, before that is answered.
     let (when, last, _) = one("@server 127.0.0.1 late 5500", "");
     assert_eq!((when, &last[..]), (at(5520), GOOD));
+}
+
+#[test]
+fn failure_of_an_earlier_attempt_changes_nothing() {
+    // The first server fails while the second one is about to answer.
+    let faults =
+        "@server 127.0.0.4 servfail\n@server 127.0.0.4 late 5500\n@server 127.0.0.1 late 1000";
+    let (when, last, world) = one(faults, "nameserver 127.0.0.4\nnameserver 127.0.0.1");
+    assert_eq!((when, &last[..]), (at(6020), GOOD));
+    assert_eq!(world.asked.len(), 6);
 }
 
 #[test]
@@ -766,6 +798,9 @@ fn server_without_edns_is_asked_without() {
     let (when, last, world) = one("@server 127.0.0.1 noedns", "");
     assert_eq!((when, &last[..]), (at(40), GOOD));
     assert_eq!(world.asked.len(), 6);
+    // Once that is known, nothing is lost on it.
+    let mut world = World::new(&format!("{ONE}\n@server 127.0.0.1 noedns"));
+    assert_eq!(ask("one.test").run(&mut world), at(60));
 }
 
 #[test]

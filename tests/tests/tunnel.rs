@@ -259,6 +259,16 @@ fn last_alert(run: &Run<Probe>) -> Option<u8> {
 }
 
 #[test]
+fn each_side_waits_for_tls_or_speaks_it() {
+    let config = Config { wrapper: true, ..setting::config() };
+    let plain = setting::run(&config, Script::smtp(), Link::default());
+    let not_tls = HandshakeError::Tls(TlsError::NotTls);
+    assert_eq!(observation(&plain).handshake_error, Some(not_tls));
+    let wrapped = setting::run(&setting::config(), Script::smtp().wrapper(), Link::default());
+    assert_eq!(wrapped.transcript().last().unwrap(), "Greeting timed out");
+}
+
+#[test]
 fn peers_that_do_not_speak_tls() {
     let bad_record = [22, 3, 3, 0, 5, 0, 0, 0, 1, 0];
     type Case<'a> = (&'a [u8], fn(&TlsError) -> bool);

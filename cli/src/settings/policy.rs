@@ -7,8 +7,9 @@ use tlsfinger_core::cert::Digest;
 use tlsfinger_core::config::{Anchor, DaneDigests, Level, MatchRule, Pin, TrustStore, read_trust};
 use tlsfinger_core::destination::host_to_ascii;
 use tlsfinger_core::judge::{anchor_records, pin_records};
+use tlsfinger_core::tls::Identity;
 
-use super::{SettingError, System};
+use super::{SettingError, System, identity};
 use crate::line::Message;
 use crate::log::Log;
 use crate::options::Options;
@@ -65,6 +66,7 @@ pub(super) struct Engine {
     pub(super) roots: TrustStore,
     pub(super) digest: Digest,
     pub(super) dane_digests: DaneDigests,
+    pub(super) identity: Identity,
     /// TLS cannot be set up as it was asked for; what is wrong stands among the notes.
     pub(super) is_off: bool,
 }
@@ -75,6 +77,7 @@ impl Default for Engine {
             roots: TrustStore::default(),
             digest: Digest::Sha256,
             dane_digests: DaneDigests::default(),
+            identity: Identity::default(),
             is_off: false,
         }
     }
@@ -90,9 +93,12 @@ impl Engine {
         let dane_digests = parameters.dane_digests.clone();
         let name = options.digest.as_deref().unwrap_or(&parameters.fingerprint_digest);
         let digest = digest(name, notes);
+        // The first failure ends it.
         let roots = digest.as_ref().map_or(Err(NoTls), |_| roots(options, system, notes));
+        let identity = roots.as_ref().ok().and_then(|_| identity::read(options, system, notes));
         Self {
-            is_off: digest.is_err() || roots.is_err(),
+            is_off: identity.is_none(),
+            identity: identity.unwrap_or_default(),
             roots: roots.unwrap_or_default(),
             digest: digest.unwrap_or(Digest::Sha256),
             dane_digests,

@@ -7,7 +7,9 @@ use tlsfinger_core::config::ServerCertificates;
 use tlsfinger_core::report::{SignatureScheme, TlsFacts, TlsVersion};
 
 /// Tells protocol, cipher and, for TLS 1.3, key exchange and signatures.
-pub(super) fn connection(facts: &TlsFacts) -> String {
+///
+/// `client_keys` are those that may have signed.
+pub(super) fn connection(facts: &TlsFacts, client_keys: &[KeyKind]) -> String {
     let TlsFacts { version, suite, .. } = facts;
     let (name, bits) = (suite.openssl, suite.bits);
     let mut words = format!("{version} with cipher {name} ({bits}/{bits} bits)");
@@ -20,6 +22,11 @@ pub(super) fn connection(facts: &TlsFacts) -> String {
     if let Some(scheme) = facts.server_signature {
         let raw = facts.certificates == ServerCertificates::RawPublicKey;
         words += &signature("server", scheme, server_key(facts).as_ref(), raw);
+    }
+    if let Some(scheme) = facts.client_signature {
+        // There is at most one key of each kind, and only for RSA the scheme does not tell all.
+        let is_rsa = |key: &&KeyKind| matches!(key, KeyKind::Rsa { .. } | KeyKind::RsaPss { .. });
+        words += &signature("client", scheme, client_keys.iter().find(is_rsa), false);
     }
     words
 }
@@ -142,7 +149,20 @@ mod tests {
             ),
         ];
         for (version, suite, scheme, expected) in table {
-            assert_eq!(connection(&facts(version, suite, scheme)), expected);
+            assert_eq!(connection(&facts(version, suite, scheme), &[]), expected);
         }
+    }
+
+    #[test]
+    fn client_signature_stands_last() {
+        let mut facts = facts(TlsVersion::Tls13, 0x1301, Some(0x0807));
+        facts.client_signature = Some(SignatureScheme(0x0804));
+        let keys = [KeyKind::Ed25519, KeyKind::Rsa { bits: 3072 }];
+        let words = connection(&facts, &keys);
+        let client = " client-signature RSA-PSS (3072 bits) client-digest SHA256";
+        assert!(words.ends_with(client), "{words}");
+        facts.client_signature = Some(SignatureScheme(0x0503));
+        let client = " client-signature ECDSA (secp384r1) client-digest SHA384";
+        assert!(connection(&facts, &keys).ends_with(client));
     }
 }

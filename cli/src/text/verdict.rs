@@ -72,7 +72,7 @@ impl Narrator {
             )));
         }
         if log.has(Log::SUMMARY) {
-            let (status, tls) = (verdict.status, summary::connection(facts));
+            let (status, tls) = (verdict.status, summary::connection(facts, &self.client_keys));
             say(Message::info(format!("{status} TLS connection established to {nap}: {tls}")));
         }
     }

@@ -98,13 +98,14 @@ impl<'a> PublicKey<'a> {
 }
 
 impl KeyKind {
-    /// Tells the strength in bits against the best known attack (NIST SP 800-57 part 1), which
-    /// OpenSSL's security levels are about; `None` if nothing is known of the key.
+    /// Tells the strength in bits against the best known attack (NIST SP 800-57 part 1) as
+    /// OpenSSL's security levels count it; `None` if nothing is known of the key.
     pub fn security_bits(&self) -> Option<u32> {
         match self {
             Self::Rsa { bits } | Self::RsaPss { bits } | Self::Dsa { bits } => Some(match bits {
-                0..1024 => 0,
-                1024..2048 => 80,
+                // OpenSSL rounds: 80 bits begin well below 1024.
+                0..920 => 0,
+                920..2048 => 80,
                 2048..3072 => 112,
                 3072..7680 => 128,
                 7680..15360 => 192,
@@ -114,7 +115,9 @@ impl KeyKind {
             Self::Ec(Curve::P384) => Some(192),
             Self::Ec(Curve::P521) => Some(256),
             Self::Ed448 => Some(224),
-            Self::Ec(Curve::Other(_)) | Self::Other(_) => None,
+            // The least of the other curves that anybody certifies.
+            Self::Ec(Curve::Other(_)) => Some(80),
+            Self::Other(_) => None,
         }
     }
 }

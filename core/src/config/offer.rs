@@ -4,6 +4,7 @@ use super::{Level, Policy, ServerNameChoice};
 use crate::judge::ReferenceNames;
 use crate::report::{Group, TlsVersion};
 use crate::resolve::Tlsa;
+use crate::tls::Identity;
 
 /// All that the policy decides before connecting. Kept in the Observation, so that a verdict for
 /// another policy knows whether it would have asked the same question.
@@ -21,6 +22,8 @@ pub struct Offer {
     pub sha1: bool,
     /// Which kind of certificate is asked for.
     pub certificates: ServerCertificates,
+    /// Who this client says it is if it is asked.
+    pub identity: Identity,
 }
 
 impl Offer {
@@ -47,10 +50,11 @@ impl Offer {
             Some(ServerNameChoice::Nexthop) => Some(names.nexthop.clone()),
             Some(ServerNameChoice::Name(name)) => Some(name.clone()),
         };
-        let raw = policy.raw_public_keys && level <= Level::Fingerprint;
+        // TLS 1.2 knows raw keys too, but the library does not (RFC 7250 section 3).
+        let raw = policy.raw_public_keys && policy.versions.tls13 && level <= Level::Fingerprint;
         Some(Self {
             server_name,
-            versions: policy.versions,
+            versions: Versions { tls12: policy.versions.tls12 && !raw, ..policy.versions },
             suites: policy.suites.clone(),
             groups: policy.groups.clone(),
             sha1: level <= Level::Encrypt,
@@ -59,6 +63,7 @@ impl Offer {
             } else {
                 ServerCertificates::X509
             },
+            identity: policy.identity.clone(),
         })
     }
 }
@@ -129,6 +134,7 @@ impl Default for Offer {
             groups: Groups::default(),
             sha1: false,
             certificates: ServerCertificates::X509,
+            identity: Identity::default(),
         }
     }
 }

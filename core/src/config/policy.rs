@@ -9,6 +9,7 @@ use super::offer::{Groups, Versions};
 use super::trust::{Anchor, TrustStore};
 use super::{DaneDigests, Offer, ServerNameChoice};
 use crate::cert::Digest;
+use crate::tls::Identity;
 
 /// What decides the Offer and the Verdict besides the level.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub struct Policy {
     pub suites: Option<Vec<u16>>,
     /// Key exchange groups to offer.
     pub groups: Groups,
+    /// Client keys and certificates, shown if a server asks (`-H`, `-k`, `-K`).
+    pub identity: Identity,
 }
 
 impl Default for Policy {
@@ -53,6 +56,7 @@ impl Default for Policy {
             versions,
             suites,
             groups,
+            identity: Identity::default(),
         }
     }
 }

@@ -78,7 +78,9 @@ impl Tunnel {
         sessions: Sessions,
         watch: Watch,
     ) -> Result<(Self, Flow), TlsError> {
-        let mut loan = Some(Loan { random, wall_time, sessions, record: Record::default() });
+        let identity = setup.identity.clone();
+        let record = Record::default();
+        let mut loan = Some(Loan { random, wall_time, sessions, identity, record });
         let conn = lend(&mut loan, || {
             UnbufferedClientConnection::new(setup.config.clone(), setup.server_name.clone())
         })

@@ -2,7 +2,7 @@
 //! very same ones.
 
 mod mail;
-mod names;
+pub(crate) mod names;
 mod script;
 mod tls;
 
@@ -54,7 +54,7 @@ pub enum Act {
     Pause(Duration),
     /// Hangs up after what was sent; the other side sees an end of stream.
     End,
-    /// Breaks the connection off.
+    /// Breaks the connection off. Of datagrams: tells that nobody is there.
     Reset,
 }
 

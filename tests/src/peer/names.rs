@@ -16,11 +16,9 @@ pub struct NameServer {
 }
 
 impl NameServer {
-    /// Makes both sides of a name server: for UDP and for TCP.
-    pub fn both(zones: Zones, address: IpAddr) -> (Self, Self) {
-        let udp = Self { zones: Arc::new(Mutex::new(zones)), address, tcp: false };
-        let tcp = Self { tcp: true, ..udp.clone() };
-        (udp, tcp)
+    /// Makes one side of the name server at this address.
+    pub fn new(zones: Arc<Mutex<Zones>>, address: IpAddr, tcp: bool) -> Self {
+        Self { zones, address, tcp }
     }
 }
 
@@ -42,6 +40,9 @@ impl Conversation {
     fn answer(&mut self, query: &[u8]) {
         let NameServer { zones, address, tcp } = &self.server;
         let mut zones = zones.lock().unwrap_or_else(PoisonError::into_inner);
+        if zones.is_dead(*address, *tcp) {
+            return self.acts.push_back(Act::Reset);
+        }
         for reply in zones.answer(*address, query, *tcp) {
             if !reply.after.is_zero() {
                 self.acts.push_back(Act::Pause(reply.after));
@@ -59,12 +60,7 @@ impl Peer for Conversation {
             return self.answer(bytes);
         }
         self.unread.extend_from_slice(bytes);
-        // RFC 1035 section 4.2.2: each message goes behind its length.
-        while let [high, low, rest @ ..] = &self.unread[..] {
-            let length = usize::from(u16::from_be_bytes([*high, *low]));
-            let Some(query) = rest.get(..length) else { break };
-            let query = query.to_vec();
-            self.unread.drain(..2 + length);
+        for query in take_messages(&mut self.unread) {
             self.answer(&query);
         }
     }
@@ -72,4 +68,17 @@ impl Peer for Conversation {
     fn act(&mut self) -> Option<Act> {
         self.acts.pop_front()
     }
+}
+
+/// Takes all complete messages from a stream, where each goes behind its length (RFC 1035 section
+/// 4.2.2).
+pub(crate) fn take_messages(stream: &mut Vec<u8>) -> Vec<Vec<u8>> {
+    let mut messages = vec![];
+    while let [high, low, rest @ ..] = &stream[..] {
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        let Some(message) = rest.get(..length) else { break };
+        messages.push(message.to_vec());
+        stream.drain(..2 + length);
+    }
+    messages
 }
