@@ -145,6 +145,28 @@ fn client_certificate_asked_for() {
     servers.agree("[exim.test]:588", &["SSL_connect error to exim.test[192.0.2.20]:588: -1"]);
 }
 
+/// Sessions resumed on a second connection: by ticket of TLS 1.3 and TLS 1.2. Exim has none.
+#[test]
+fn session_reuse() {
+    let Some(servers) = Servers::find() else { return };
+    for (destination, peer) in [
+        ("[postfix.test]", "postfix.test[192.0.2.1]:25"),
+        ("[tls12.test]", "tls12.test[192.0.2.3]:25"),
+        ("[sendmail.test]", "sendmail.test[192.0.2.30]:25"),
+        ("-S [dovecot.test]", "dovecot.test[192.0.2.40]:24"),
+    ] {
+        contains(
+            &servers.probe(&format!("-c -r 1 {destination}")),
+            &[
+                "Reconnecting after 1 seconds",
+                &format!("{peer}: Reusing old session"),
+                "Found a previously used server.  Done reconnecting.",
+            ],
+        );
+    }
+    servers.agree("-c -r 1 [exim.test]", &["Server declined session caching. Done reconnecting."]);
+}
+
 #[test]
 fn no_session() {
     let Some(servers) = Servers::find() else { return };
