@@ -10,5 +10,7 @@ mod dane;
 mod extensions;
 #[path = "judge/levels.rs"]
 mod levels;
+#[path = "judge/signatures.rs"]
+mod signatures;
 #[path = "judge/webpki.rs"]
 mod webpki;

@@ -10,8 +10,11 @@ use super::der::{Reader, tag};
 use super::digest::Digest;
 use super::signature::{Hash, SignatureError};
 
-/// Bits of the largest modulus: as large as aws-lc-rs takes.
-const MODULUS_BITS: usize = 8192;
+/// Octets of the smallest modulus: nobody makes keys of less than 512 bits.
+const SMALLEST: usize = 64;
+
+/// Octets of the largest modulus: as large as aws-lc-rs takes.
+const LARGEST: usize = 1024;
 
 /// Octets of the largest public exponent; 65537 has three.
 const EXPONENT_OCTETS: usize = 8;
@@ -92,7 +95,7 @@ fn recover(key: &[u8], signature: &[u8]) -> Result<(Vec<u8>, usize), SignatureEr
     };
     let (modulus, exponent) = (integer()?, integer()?);
     let octets = modulus.len();
-    if octets * 8 > MODULUS_BITS || exponent.len() > EXPONENT_OCTETS {
+    if !(SMALLEST..=LARGEST).contains(&octets) || exponent.len() > EXPONENT_OCTETS {
         return Err(SignatureError::UnsupportedKey);
     }
     // Signatures have the length of the modulus (RFC 8017 section 8.2.2 step 1).
