@@ -32,7 +32,6 @@ pub(crate) enum SettingError {
     Destination(DestinationError),
     /// A file of trust anchors that holds none.
     TrustAnchors(String),
-    NotYet(char),
     /// The system lacks what a run needs; the text is the system's.
     Driver(String),
 }
@@ -60,7 +59,6 @@ impl fmt::Display for SettingError {
             Self::File(error) => error.fmt(f),
             Self::Parameter(error) => error.fmt(f),
             Self::Destination(error) => error.fmt(f),
-            Self::NotYet(letter) => write!(f, "option -{letter} is not available yet"),
             Self::Driver(error) => write!(f, "cannot begin: {error}"),
             Self::TrustAnchors(file) => write!(f, "Failed to load trust anchor file: {file}"),
         }

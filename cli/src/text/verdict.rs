@@ -289,6 +289,7 @@ mod tests {
                 charset: Charset::Utf8,
             },
             runtime: Runtime::Blocking,
+            key_log: None,
             cipher_list: String::new(),
             odd_bounds: Vec::new(),
         };
