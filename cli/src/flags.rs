@@ -172,6 +172,9 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag(Letter('P'), Trust, Value("directory", |o, v| set(&mut o.ca_path, PathBuf::from(v))),
         "directory of trusted CA certificates, named by hash", ""),
 
+    flag(Long("webpki-roots"), Trust, Nothing(|o| o.webpki_roots = true),
+        "trust the CAs that Mozilla trusts, as this program has them built in", ""),
+
     flag(Letter('c'), Output, Nothing(|o| o.without_chat = true),
         "do not show the dialogue", ""),
     flag(Letter('C'), Output, Nothing(|o| o.show_chain = true),

@@ -18,9 +18,15 @@ pub(crate) enum Severity {
     Warning,
     /// The run cannot go on.
     Fatal,
+    /// Goes on from what was told before: no name stands before it.
+    Bare,
 }
 
 impl Message {
+    pub(crate) fn bare(text: impl fmt::Display) -> Self {
+        Self { severity: Severity::Bare, text: text.to_string() }
+    }
+
     pub(crate) fn info(text: impl fmt::Display) -> Self {
         Self { severity: Severity::Info, text: text.to_string() }
     }
@@ -50,6 +56,7 @@ impl Line {
     /// Makes the line of a message, behind the program's name.
     pub(crate) fn new(program: &Program, message: &Message, charset: Charset) -> Self {
         let kind = match message.severity {
+            Severity::Bare => return Self::finish(&message.text, charset),
             Severity::Info => "",
             Severity::Warning => "warning: ",
             Severity::Fatal => "fatal: ",

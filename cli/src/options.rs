@@ -68,6 +68,8 @@ pub(crate) struct Options {
     pub(crate) raw_public_keys: bool,
     /// `-X`
     pub(crate) tlsproxy: bool,
+    /// `--webpki-roots`
+    pub(crate) webpki_roots: bool,
     /// `--resolver`
     pub(crate) resolver: Option<Remote>,
     /// `--dnssec`
@@ -76,14 +78,6 @@ pub(crate) struct Options {
     pub(crate) runtime: Runtime,
     /// Destination and match arguments.
     pub(crate) operands: Vec<OsString>,
-}
-
-impl Options {
-    /// Tells the value of a parameter that `-o` sets; the last one counts.
-    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
-        let set = self.parameters.iter().rev().find(|(set, _)| set == name);
-        set.map(|(_, value)| value.as_str())
-    }
 }
 
 /// The driver that runs a probe.

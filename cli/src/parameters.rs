@@ -4,7 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use tlsfinger_core::config::{
-    AddressFamilies, CompatibilityLevel, DnssecProbe, MacroError, MainCf, SyntaxError,
+    AddressFamilies, CompatibilityLevel, DaneDigestProblem, DaneDigests, DnssecProbe, MacroError,
+    MainCf, SyntaxError,
 };
 use tlsfinger_core::destination::{KnownPorts, KnownPortsError, check_host};
 
@@ -24,6 +25,10 @@ pub(crate) struct Parameters {
     pub(crate) families: AddressFamilies,
     /// `dnssec_probe`
     pub(crate) dnssec_probe: Option<DnssecProbe>,
+    /// `smtp_tls_fingerprint_digest`
+    pub(crate) fingerprint_digest: String,
+    /// `tls_dane_digests`
+    pub(crate) dane_digests: DaneDigests,
     /// `tls_high_cipherlist`
     pub(crate) high_ciphers: String,
     /// `tls_medium_cipherlist`
@@ -56,6 +61,14 @@ impl Parameters {
         let known_ports = source.known_ports()?;
         let families = source.families()?;
         let dnssec_probe = source.dnssec_probe()?;
+        // MD5 was the default of old.
+        let fingerprint_digest = source.text(
+            "smtp_tls_fingerprint_digest",
+            "${{$compatibility_level} <level {3.6} ? {md5} : {sha256}}",
+        )?;
+        let (dane_digests, problems) =
+            DaneDigests::parse(&source.text("tls_dane_digests", "sha512 sha256")?);
+        notes.extend(problems.iter().map(|problem| Message::warning(dane_digest(problem))));
         let high_ciphers = source.text("tls_high_cipherlist", HIGH)?;
         let medium_ciphers = source.text("tls_medium_cipherlist", MEDIUM)?;
         let null_ciphers = source.text("tls_null_cipherlist", "eNULL:!aNULL")?;
@@ -67,12 +80,40 @@ impl Parameters {
             known_ports,
             families,
             dnssec_probe,
+            fingerprint_digest,
+            dane_digests,
             high_ciphers,
             medium_ciphers,
             null_ciphers,
             curves,
             ffdhe,
         })
+    }
+}
+
+/// Says what is wrong with an entry of `tls_dane_digests`.
+fn dane_digest(problem: &DaneDigestProblem) -> String {
+    let list = "tls_dane_digests";
+    match problem {
+        DaneDigestProblem::Invalid(entry) => {
+            format!("Invalid matching type number in {list}: {entry}")
+        }
+        DaneDigestProblem::Reserved(entry) => {
+            format!("Reserved matching type number in {list}: {entry}")
+        }
+        DaneDigestProblem::NeedsNumber(name) => {
+            format!("{list}: digest algorithm {name} needs an explicit number")
+        }
+        DaneDigestProblem::OnlyOne(matching) => {
+            let name = if *matching == 1 { "sha256" } else { "sha512" };
+            format!("{list}: matching type {matching} can only be {name}")
+        }
+        DaneDigestProblem::Repeated(matching) => {
+            format!("{list}: matching type {matching} specified more than once")
+        }
+        DaneDigestProblem::Unknown(name, matching) => {
+            format!("{list}: digest algorithm \"{name}\"({matching}) unknown")
+        }
     }
 }
 

@@ -2,13 +2,19 @@
 //! is wrong.
 
 mod error;
+mod identity;
 mod lookup;
 mod offer;
+mod policy;
 
 use std::ffi::OsStr;
+use std::path::Path;
 use std::time::Duration;
 
-use tlsfinger_core::config::{Config, Dialect, Family, Level, Reuse, ServerNameChoice, Watch};
+use tlsfinger_core::cert::Digest;
+use tlsfinger_core::config::{
+    Config, Dialect, Family, Level, Policy, Reuse, ServerNameChoice, Watch,
+};
 use tlsfinger_core::destination::{Destination, HostError, Place, host_to_ascii, tcp_port};
 
 use crate::flags::Refusal;
@@ -16,7 +22,7 @@ use crate::line::{Charset, Message};
 use crate::log::Log;
 use crate::options::{Options, Runtime};
 use crate::parameters::Parameters;
-use crate::system::File;
+use crate::system::{File, FileError};
 use crate::usage::UsageError;
 
 pub(crate) use error::SettingError;
@@ -34,7 +40,7 @@ pub(crate) struct Settings {
 }
 
 /// What is shown of what happens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Show {
     /// The dialogue.
     pub(crate) chat: bool,
@@ -42,6 +48,10 @@ pub(crate) struct Show {
     pub(crate) log: Log,
     /// How much else.
     pub(crate) verbose: u32,
+    /// The certificates in PEM form (`-C`).
+    pub(crate) chain: bool,
+    /// The digest of fingerprints.
+    pub(crate) digest: Digest,
     pub(crate) charset: Charset,
 }
 
@@ -58,6 +68,10 @@ pub(crate) struct System {
     pub(crate) mail_verbose: bool,
     /// Scripts of posttls-finger(1) call: its defaults hold.
     pub(crate) posttls_finger: bool,
+    /// Reads a file.
+    pub(crate) read: fn(&Path) -> Result<File, FileError>,
+    /// Lists the names in a directory; none if it cannot be read.
+    pub(crate) list: fn(&Path) -> Vec<String>,
     /// Postfix's main.cf, if there is one.
     pub(crate) main_cf: Option<File>,
 }
@@ -65,18 +79,7 @@ pub(crate) struct System {
 /// The options that are understood but do nothing yet. They are refused, because a probe that
 /// leaves out what was asked for would mislead.
 fn not_yet(options: &Options) -> Option<char> {
-    let Options { trust_anchors, chain_files, .. } = options;
-    let given = [
-        ('A', !trust_anchors.is_empty()),
-        ('C', options.show_chain),
-        ('d', options.digest.is_some()),
-        ('F', options.ca_file.is_some()),
-        ('H', !chain_files.is_empty()),
-        ('k', options.certificate_file.is_some()),
-        ('P', options.ca_path.is_some()),
-        ('x', options.raw_public_keys),
-        ('X', options.tlsproxy),
-    ];
+    let given = [('X', options.tlsproxy)];
     given.into_iter().find_map(|(letter, given)| given.then_some(letter))
 }
 
@@ -98,13 +101,10 @@ pub(crate) fn decide(
         return Err(SettingError::ChainAndCertificate.into());
     }
     let hosts = lookup::hosts(options.lookup.as_deref())?;
-    let mut log = log(options.log.as_deref(), notes);
+    let log = log(options.log.as_deref(), notes);
     let level = level(options.level.as_deref())?;
     if level == Level::None && options.wrapper {
         return Err(SettingError::WrapperWithoutTls.into());
-    }
-    if level >= Level::Fingerprint {
-        log |= Log::UNTRUSTED;
     }
     let connect_timeout = timeout('t', options.connect_timeout)?;
     let command_timeout = timeout('T', options.command_timeout)?;
@@ -113,11 +113,19 @@ pub(crate) fn decide(
     }
     let main_cf = system.main_cf.as_ref();
     let parameters = Parameters::evaluate(main_cf, &options.parameters, &system.host_name, notes)?;
-    if level != Level::None && log.has(Log::VERBOSE) {
-        notes.push(Message::info("initializing the client-side TLS engine"));
+    let anchors = policy::anchors(options, level, log, system, notes)?;
+    let mut engine = policy::Engine::default();
+    if level != Level::None {
+        if log.has(Log::VERBOSE) {
+            notes.push(Message::info("initializing the client-side TLS engine"));
+        }
+        engine = policy::Engine::start(options, &parameters, system, notes);
+    }
+    if engine.is_off && options.wrapper {
+        return Err(SettingError::WrapperWithoutTls.into());
     }
     let wish = offer::Wish::new(options, &parameters, level);
-    if level != Level::None {
+    if level != Level::None && !engine.is_off {
         wish.warn(notes);
     }
     let lookup = lookup::decide(options, hosts, &parameters, system);
@@ -125,15 +133,12 @@ pub(crate) fn decide(
     let [destination, matches @ ..] = options.operands.as_slice() else {
         return Err(Refusal::Usage(UsageError::NoDestination));
     };
-    if !matches.is_empty() {
-        return Err(SettingError::MatchNotYet.into());
-    }
+    let matches = policy::matches(matches, level, log, notes);
     let known_ports = &parameters.known_ports;
     let port_of =
         |name: &str| known_ports.port(name).or_else(|| tcp_port(&(system.services)(), name));
     let destination = self::destination(destination, dialect, port_of, verbose, notes)?;
     let config = Config {
-        policy: tlsfinger_core::config::Policy::default(),
         destination,
         dialect,
         wrapper: options.wrapper,
@@ -141,16 +146,27 @@ pub(crate) fn decide(
         connect_timeout,
         command_timeout,
         family,
-        level,
-        server_name: options
-            .server_name
-            .as_deref()
-            .filter(|name| !name.is_empty())
-            .map(server_name),
         lookup,
-        versions: wish.versions,
-        suites: Some(wish.suites),
-        groups: wish.groups,
+        level,
+        no_tls: engine.is_off,
+        policy: Policy {
+            matches: matches.rules,
+            pins: matches.pins,
+            trust: engine.roots,
+            anchors,
+            digest: engine.digest,
+            dane_digests: engine.dane_digests,
+            server_name: options
+                .server_name
+                .as_deref()
+                .filter(|name| !name.is_empty())
+                .map(server_name),
+            raw_public_keys: options.raw_public_keys,
+            versions: wish.versions,
+            suites: Some(wish.suites),
+            groups: wish.groups,
+            identity: engine.identity,
+        },
         flaw: wish.flaw,
         watch: Watch {
             messages: log.has(Log::SSL_DEBUG),
@@ -159,7 +175,14 @@ pub(crate) fn decide(
         },
         reuse,
     };
-    let show = Show { chat: !options.without_chat, log, verbose, charset: parameters.charset };
+    let show = Show {
+        chat: !options.without_chat,
+        log,
+        verbose,
+        chain: options.show_chain,
+        digest: engine.digest,
+        charset: parameters.charset,
+    };
     let runtime = options.runtime;
     Ok(Settings {
         config,
@@ -236,12 +259,12 @@ fn destination(
     }
     let destination =
         Destination::parse(&text, dialect, port_of).map_err(SettingError::Destination)?;
-    if let Place::Inet { service, .. } = &destination.place {
-        if verbose > 0 {
-            let default = if dialect == Dialect::Lmtp { "24" } else { "smtp" };
-            let service = service.as_deref().unwrap_or(default);
-            notes.push(Message::info(format!("parse_destination: {} {service}", destination.text)));
-        }
+    if let Place::Inet { service, .. } = &destination.place
+        && verbose > 0
+    {
+        let default = if dialect == Dialect::Lmtp { "24" } else { "smtp" };
+        let service = service.as_deref().unwrap_or(default);
+        notes.push(Message::info(format!("parse_destination: {} {service}", destination.text)));
     }
     Ok(destination)
 }
@@ -266,6 +289,17 @@ mod tests {
 
     use super::*;
     use crate::flags::{Asked, parse};
+    use crate::system::FileError;
+
+    fn read(path: &Path) -> Result<File, FileError> {
+        let testdata = concat!(env!("CARGO_MANIFEST_DIR"), "/../core/src/tls/testdata");
+        let found = File::read(&Path::new(testdata).join(path));
+        let path = path.to_owned();
+        match found {
+            Ok(file) => Ok(File { path, ..file }),
+            Err(error) => Err(FileError { path, ..error }),
+        }
+    }
 
     fn decide_words(words: &[&str]) -> (Result<Settings, Refusal>, Vec<String>) {
         let Ok(Asked::Probe(options)) = parse(words.iter().map(OsString::from), true) else {
@@ -273,10 +307,12 @@ mod tests {
         };
         let system = System {
             host_name: "client".into(),
+            read,
             services: || b"odd 2525/tcp".to_vec(),
             resolv_conf: || b"nameserver 192.0.2.53".to_vec(),
             mail_verbose: false,
             posttls_finger: false,
+            list: |_| Vec::new(),
             main_cf: None,
         };
         let mut notes = Vec::new();
@@ -296,13 +332,15 @@ mod tests {
             Place::Inet { host: "example.org".into(), literal: false, service: None, port: 25 };
         let destination = Destination { text: "example.org".into(), place };
         let helo_name = "client.localdomain".to_owned();
-        let suites = settings.config.suites.clone();
+        let policy = Policy { suites: settings.config.policy.suites.clone(), ..Policy::default() };
         let resolvers = ResolvConf::parse(b"nameserver 192.0.2.53");
         let lookup = Lookup { resolvers, dnssec: DnssecTrust::Auto, ..Lookup::default() };
-        let expected = Config { destination, helo_name, lookup, suites, ..Config::default() };
+        let expected = Config { destination, helo_name, lookup, policy, ..Config::default() };
         assert_eq!(settings.config, expected);
-        let log = Log::SUMMARY | Log::CERTMATCH | Log::UNTRUSTED;
-        assert_eq!(settings.show, Show { chat: true, log, verbose: 0, charset: Charset::Utf8 });
+        let log = Log::SUMMARY | Log::CERTMATCH;
+        let (digest, charset) = (Digest::Sha256, Charset::Utf8);
+        let show = Show { chat: true, log, verbose: 0, chain: false, digest, charset };
+        assert_eq!(settings.show, show);
         assert_eq!(settings.runtime, Runtime::Blocking);
     }
 
@@ -331,7 +369,7 @@ mod tests {
         assert_eq!(config(&["-r", "3"]).reuse, reuse(3, 5));
         assert_eq!(config(&["-rx", "-m", "-1"]).reuse, reuse(0, 0));
         assert_eq!(config(&["-r", "-1", "-m2"]).reuse, None);
-        let name = |word| config(&["-s", word]).server_name.unwrap();
+        let name = |word| config(&["-s", word]).policy.server_name.unwrap();
         assert_eq!(name("nexthop"), ServerNameChoice::Nexthop);
         assert_eq!(name("hostname"), ServerNameChoice::Hostname);
         assert_eq!(name("Nexthop"), ServerNameChoice::Name("Nexthop".into()));
@@ -345,7 +383,6 @@ mod tests {
         assert!(!settings(&["-c"]).show.chat);
         assert_eq!(settings(&["-vv"]).show.verbose, 2);
         assert_eq!(settings(&["-lmay", "-Lnone"]).show.log, Log::NONE);
-        assert_eq!(settings(&["-lverify", "-Lnone"]).show.log, Log::UNTRUSTED);
     }
 
     #[test]
@@ -360,6 +397,83 @@ mod tests {
         for (words, expected) in table {
             assert_eq!(decide_words(words).1, *expected, "{words:?}");
         }
+    }
+
+    #[test]
+    fn client_keys() {
+        let trailer = "error loading private keys and certificates from";
+        let off = "disabling TLS support";
+        let table: &[(&[&str], &[String], usize)] = &[
+            (&["-k", "ec.crt", "-K", "ec.key"], &[], 1),
+            (&["-K", "ec.key", "-k", "ec.crt"], &[], 1),
+            (
+                &["-H", "none.pem"],
+                &["error opening chain file: none.pem: No such file or directory".into()],
+                0,
+            ),
+            (
+                &["-k", "none.pem"],
+                &["error opening chain file: none.pem: No such file or directory".into()],
+                0,
+            ),
+            (
+                &["-H", "ec.crt", "-H", "ec.key"],
+                &[
+                    "error loading chain from ec.crt: key not first".into(),
+                    format!("{trailer}: ec.crt, ec.key: {off}"),
+                ],
+                0,
+            ),
+            (
+                &["-k", "ec.crt"],
+                &["No private key found in ec.crt".into(), format!("{trailer}: ec.crt: {off}")],
+                0,
+            ),
+            (
+                &["-Hnothing.pem"],
+                &["No PEM data in nothing.pem".into(), format!("{trailer}: nothing.pem: {off}")],
+                0,
+            ),
+            (
+                &["-H", "ec.key"],
+                &[
+                    "No certs for key at index 0 in ec.key".into(),
+                    format!("{trailer}: ec.key: {off}"),
+                ],
+                0,
+            ),
+            (
+                &["-k", "ec.crt", "-K", "rsa.key"],
+                &[
+                    format!(
+                        "RSA private key in rsa.key does not match public key in ec.crt: {off}"
+                    ),
+                    "TLS library problem: key at index 0 does not match its certificate".into(),
+                ],
+                0,
+            ),
+            (
+                &["-k", "none.pem", "-K", "rsa.key"],
+                &[
+                    format!("cannot get RSA certificate from file \"none.pem\": {off}"),
+                    "TLS library problem: No such file or directory".into(),
+                ],
+                0,
+            ),
+        ];
+        for (words, warnings, keys) in table {
+            let words = [&["-lmay"], *words, &["a"]].concat();
+            let (settings, notes) = decide_words(&words);
+            let expected: Vec<_> = warnings.iter().map(|text| format!("Warning {text}")).collect();
+            assert_eq!(notes, expected, "{words:?}");
+            let config = settings.unwrap().config;
+            assert_eq!(config.policy.identity.key_kinds().count(), *keys);
+            let is_off = words.contains(&"-k") && *keys == 0
+                || warnings.iter().any(|text| text.ends_with(off));
+            assert_eq!(config.no_tls, is_off, "{words:?}");
+        }
+        let wrapper = decide_words(&["-w", "-Hnothing.pem", "a"]).0;
+        assert_eq!(wrapper, Err(SettingError::WrapperWithoutTls.into()));
     }
 
     #[test]
@@ -383,7 +497,6 @@ mod tests {
                 "When the '-H' option is used, neither the '-k', nor the '-K' options may be used",
             ),
             (&["-X", "-r-1", "a"], "option -X is not available yet"),
-            (&["a", "b"], "match arguments are not available yet"),
             (&["a:nosuch"], "unknown service: nosuch/tcp"),
             (&["[a"], "missing \"]\" in server description: [a"),
         ];
@@ -412,10 +525,12 @@ mod tests {
         };
         let system = System {
             host_name: "c.d".into(),
+            read,
             services: Vec::new,
             resolv_conf: || b"nameserver 192.0.2.53".to_vec(),
             mail_verbose: false,
             posttls_finger: false,
+            list: |_| Vec::new(),
             main_cf: None,
         };
         let mut notes = Vec::new();

@@ -19,10 +19,18 @@ pub(crate) fn ask(program: &Program) -> Result<System, FileError> {
         host_name: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         services: || File::text_or_nothing("/etc/services"),
         resolv_conf: || File::text_or_nothing("/etc/resolv.conf"),
+        read: File::read,
+        list,
         mail_verbose: env::var_os("MAIL_VERBOSE").is_some(),
         posttls_finger: program.is_posttls_finger(),
         main_cf: main_cf()?,
     })
+}
+
+/// Lists the names in a directory that are text; none if it cannot be read.
+fn list(path: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }
 
 /// Reads main.cf. Where MAIL_CONFIG names its directory, it must exist.

@@ -1,18 +1,20 @@
 //! Words for people: from events to messages, in the wording of Postfix 3.11.
 
+mod chain;
 mod dump;
 mod lookup;
 mod openssl;
 mod summary;
+mod verdict;
 
 use std::sync::Arc;
 
 use tlsfinger_core::IoError;
-use tlsfinger_core::config::Level;
-use tlsfinger_core::config::OfferFlaw;
+use tlsfinger_core::cert::KeyKind;
+use tlsfinger_core::config::{Level, OfferFlaw, ServerCertificates};
 use tlsfinger_core::report::{
     CacheStep, Event, HandshakeError, Peer, PeerAddress, Reconnect, Step, StepProblem, TlsFacts,
-    TlsNote, Verdict,
+    TlsNote,
 };
 
 use crate::line::{Message, ServerText};
@@ -30,12 +32,16 @@ pub(crate) struct Narrator {
     destination: String,
     cipher_list: String,
     odd_bounds: Vec<String>,
+    /// The kinds of keys that may sign for this client.
+    client_keys: Vec<KeyKind>,
     /// Plain text in front of TLS is told even if nobody asked for more.
     warns_of_text_before_tls: bool,
     /// The level is `dane-only`.
     dane_only: bool,
     /// The server of the session under way, as it is named in messages.
     peer: String,
+    /// What the first session with TLS showed, until its chain is told.
+    facts: Option<Arc<TlsFacts>>,
 }
 
 impl Narrator {
@@ -47,9 +53,11 @@ impl Narrator {
             destination: config.destination.text.clone(),
             cipher_list: settings.cipher_list.clone(),
             odd_bounds: settings.odd_bounds.clone(),
+            client_keys: config.policy.identity.key_kinds().collect(),
             warns_of_text_before_tls: !program.is_posttls_finger() || show.verbose > 0,
             dane_only: config.level == Level::DaneOnly,
             peer: String::new(),
+            facts: None,
         }
     }
 
@@ -67,13 +75,18 @@ impl Narrator {
                     say(Message::info(format!("Connected to {peer}")));
                 }
             }
-            Event::Command(command) if self.show.chat => {
-                say(Message::info(format!("> {command}")));
+            Event::Command(command) => {
+                if command == "QUIT" {
+                    self.tell_chain(say);
+                }
+                if self.show.chat {
+                    say(Message::info(format!("> {command}")));
+                }
             }
             Event::ReplyLine(line) if self.show.chat => {
                 say(Message::info(format!("< {}", ServerText(line))));
             }
-            Event::Command(_) | Event::ReplyLine(_) => {}
+            Event::ReplyLine(_) => {}
             Event::TextBeforeTls { octets } => {
                 if self.warns_of_text_before_tls {
                     say(Message::warning(format!(
@@ -113,11 +126,24 @@ impl Narrator {
             Event::Tls(note) => self.look_inside(note, say),
             Event::HandshakeFailed(peer, error) => handshake_failed(peer, error, say),
             Event::TlsBroke(_, error) => say(openssl::library_problem(error)),
-            Event::Judged(peer, facts, verdict) => self.judged(peer, facts, verdict, say),
+            Event::Judged(peer, facts, verdict) => {
+                self.judged(peer, facts, verdict, say);
+                self.facts = (self.show.chain && !facts.resumed).then(|| facts.clone());
+            }
             Event::Truncated(peer) => {
                 if self.show.verbose > 0 {
                     say(Message::info(format!("{peer}: connection closed without close_notify")));
                 }
+            }
+        }
+    }
+
+    /// Tells the chain that the server sent, once all else of the session has been told.
+    fn tell_chain(&mut self, say: &mut dyn FnMut(Message)) {
+        let Some(facts) = self.facts.take() else { return };
+        if facts.certificates == ServerCertificates::X509 {
+            for line in chain::lines(&facts, self.show.digest) {
+                say(Message::bare(line));
             }
         }
     }
@@ -193,6 +219,7 @@ impl Narrator {
         }));
         // From now on it is about the cache; the certificate has been told of.
         let told = Log::CERTMATCH | Log::PEERCERT | Log::VERBOSE;
+        self.show.chain = false;
         self.show.log = self.show.log.without(told) | Log::CACHE | Log::SUMMARY;
     }
 
@@ -210,21 +237,6 @@ impl Narrator {
             }
             TlsNote::Message(..) | TlsNote::Alert(..) => {}
             TlsNote::Wire(direction, bytes) => dump::packet(*direction, bytes, say),
-        }
-    }
-
-    fn judged(
-        &self,
-        peer: &Arc<Peer>,
-        facts: &TlsFacts,
-        verdict: &Verdict,
-        say: &mut dyn FnMut(Message),
-    ) {
-        if self.show.log.has(Log::SUMMARY) {
-            let peer = lower(peer);
-            let status = verdict.status;
-            let tls = summary::connection(facts);
-            say(Message::info(format!("{status} TLS connection established to {peer}: {tls}")));
         }
     }
 }
@@ -270,18 +282,21 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use tlsfinger_core::IoErrorKind;
-    use tlsfinger_core::config::{Config, Level, Offer, ServerCertificates};
+    use tlsfinger_core::config::{Config, Level, Offer};
     use tlsfinger_core::destination::{Destination, Place};
     use tlsfinger_core::report::{
         Alert, Direction, Group, KeyProof, SignatureScheme, Status, TlsError, TlsMessage,
-        TlsVersion,
+        TlsVersion, Verdict,
     };
     use tlsfinger_core::session::Reply;
     use tlsfinger_core::tls::Suite;
 
     use tlsfinger_core::report::LookupError;
 
+    use tlsfinger_core::cert::Digest;
+
     use super::*;
+    use crate::line::Charset;
     use crate::line::Severity;
     use crate::options::Runtime;
 
@@ -291,7 +306,8 @@ mod tests {
             destination: Destination { text: "Example.test".into(), place },
             ..Config::default()
         };
-        let show = Show { chat, log, verbose, ..Show::default() };
+        let (digest, charset) = (Digest::Sha256, Charset::Utf8);
+        let show = Show { chat, log, verbose, chain: false, digest, charset };
         let settings = Settings {
             config,
             show,
@@ -306,7 +322,7 @@ mod tests {
         let mut lines = Vec::new();
         narrator.tell(event, &mut |message| {
             lines.push(match message.severity {
-                Severity::Info => message.text,
+                Severity::Info | Severity::Bare => message.text,
                 Severity::Warning => format!("warning: {}", message.text),
                 Severity::Fatal => format!("fatal: {}", message.text),
             });
@@ -342,7 +358,20 @@ mod tests {
             resumed: false,
             hello_retry: false,
         };
-        let verdict = Verdict::new(Status::Untrusted, Level::Secure);
+        let verdict = Verdict {
+            status: Status::Untrusted,
+            level: Level::Secure,
+            satisfied: false,
+            reason: None,
+            peername: None,
+            matched: None,
+            unusable: vec![],
+            all_unusable: false,
+            name_problems: vec![],
+            no_names: false,
+            steps: vec![],
+            peer: None,
+        };
         Event::Judged(peer(), facts.into(), verdict.into())
     }
 

@@ -22,6 +22,16 @@ pub trait Machine {
     fn poll_output(&mut self) -> Output;
 }
 
+impl<M: Machine + ?Sized> Machine for &mut M {
+    fn handle_input(&mut self, now: Instant, input: Input) {
+        (**self).handle_input(now, input);
+    }
+
+    fn poll_output(&mut self) -> Output {
+        (**self).poll_output()
+    }
+}
+
 /// What a driver tells a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {

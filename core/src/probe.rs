@@ -3,15 +3,15 @@
 use std::mem;
 use std::sync::Arc;
 
-use crate::config::{Config, Level, Offer};
+use crate::config::{Config, Level, Offer, ServerCertificates};
 use crate::context::Cx;
-use crate::judge::{LinkCache, ReferenceNames};
+use crate::judge::{LinkCache, ReferenceNames, judge};
 use crate::machine::{Input, IoError, Machine, Output, Stop};
 use crate::random::Seed;
 use crate::report::{
     Event, LookupError, Outcome, Peer, Reconnect, Report, Session, TlsFacts, Verdict,
 };
-use crate::resolve::{NextTarget, Resolver, Route, Target};
+use crate::resolve::{NextTarget, Resolver, Route, Target, Tlsa};
 use crate::session::{Approach, Approached, Farewell, Over, Plan};
 use crate::time::{Instant, WallTime};
 use crate::tls::{SessionCache, Setup};
@@ -93,10 +93,27 @@ struct Visit {
     state: State,
     unreachable: Vec<(Arc<Peer>, IoError)>,
     sessions: Vec<Session>,
+    /// A session has come to its end: later ones are with the same server.
+    visited: bool,
     /// Lent to each session while it lives.
     cache: SessionCache,
     /// How many reconnections are still allowed.
     reconnects: u32,
+    /// Ask for a raw public key as long as no server has failed that.
+    raw_keys: RawKeys,
+    links: LinkCache,
+}
+
+/// What became of the wish for raw public keys (RFC 7250). The library can ask for them or for
+/// X.509, not for both, so it takes two sessions to have either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RawKeys {
+    /// Nobody asked.
+    Unwanted,
+    /// They are asked for.
+    Wanted,
+    /// The server failed: X.509 follows.
+    Failed,
 }
 
 #[derive(Debug)]
@@ -117,8 +134,14 @@ impl Visit {
             state: State::Routing,
             unreachable: Vec::new(),
             sessions: Vec::new(),
+            visited: false,
             cache: SessionCache::new(config.reuse.is_some()),
             reconnects: config.reuse.map_or(0, |reuse| reuse.limit),
+            raw_keys: match config.policy.raw_public_keys {
+                true => RawKeys::Wanted,
+                false => RawKeys::Unwanted,
+            },
+            links: LinkCache::default(),
             config: Arc::new(config),
         };
         visit.handle(cx, &Input::Tick);
@@ -203,7 +226,7 @@ impl Visit {
     }
 
     fn connect(&mut self, cx: &mut Cx, target: Box<Target>) {
-        let plan = Arc::new(plan(&self.config, &target, !self.sessions.is_empty()));
+        let plan = Arc::new(self.plan(&target));
         let (peer, endpoint) = (target.peer.clone(), target.endpoint.clone());
         let approach = Approach::start(cx, peer, endpoint, plan, mem::take(&mut self.cache));
         self.state = State::Approaching(approach, target);
@@ -216,7 +239,7 @@ impl Visit {
         };
         match end {
             Approached::Secured(facts) => {
-                let verdict = Arc::new(judge(&self.config, &target, &facts, cx.wall_time()));
+                let verdict = Arc::new(self.judge(cx, &target, &facts));
                 cx.tell(Event::Judged(target.peer.clone(), facts, verdict.clone()));
                 let farewell = Farewell::start(cx, approach);
                 self.state = State::Leaving(farewell, target, Some(verdict));
@@ -225,8 +248,17 @@ impl Visit {
                 self.state = State::Leaving(Farewell::start(cx, approach), target, None);
             }
             Approached::Over => {
-                let (observation, _) = approach.finish();
+                let (observation, cache) = approach.finish();
+                let raw =
+                    |offer: &Arc<Offer>| offer.certificates == ServerCertificates::RawPublicKey;
+                let raw_failed =
+                    observation.handshake_error.is_some() && observation.offer.iter().any(raw);
                 self.sessions.push(Session { observation, verdict: None });
+                if raw_failed {
+                    self.raw_keys = RawKeys::Failed;
+                    self.cache = cache;
+                    return self.connect(cx, target);
+                }
                 self.finish(cx, Outcome::Session);
             }
             Approached::Unreachable(error) => {
@@ -241,6 +273,37 @@ impl Visit {
         }
     }
 
+    /// Decides what a session with `target` is to do.
+    fn plan(&self, target: &Target) -> Plan {
+        let config = &self.config;
+        let mut policy = config.policy.clone();
+        policy.raw_public_keys = self.raw_keys == RawKeys::Wanted;
+        let offer = Offer::of(&policy, target.level, &names(target)).filter(|_| !config.no_tls);
+        let raw = |offer: &Offer| offer.certificates == ServerCertificates::RawPublicKey;
+        Plan {
+            dialect: config.dialect,
+            wrapper: config.wrapper,
+            again: self.visited,
+            tentative: offer.as_ref().is_some_and(raw),
+            retried: self.raw_keys == RawKeys::Failed,
+            helo_name: config.helo_name.clone(),
+            connect_timeout: config.connect_timeout,
+            command_timeout: config.command_timeout,
+            tls: offer.map(|offer| match &config.flaw {
+                Some(flaw) => Err(flaw.clone()),
+                None => Setup::new(Arc::new(offer)).map(Arc::new),
+            }),
+            demands: format!("{:?} {:?}", target.level, target.tlsa),
+            watch: config.watch,
+        }
+    }
+
+    fn judge(&mut self, cx: &Cx, target: &Target, facts: &TlsFacts) -> Verdict {
+        let (tlsa, names) = (usable(target), names(target));
+        let (policy, time) = (&self.config.policy, cx.wall_time());
+        judge(facts, policy, target.level, &tlsa, &names, time, &mut self.links)
+    }
+
     fn left(&mut self, cx: &mut Cx) {
         let State::Leaving(farewell, target, verdict) = mem::replace(&mut self.state, State::Over)
         else {
@@ -249,6 +312,7 @@ impl Visit {
         let (observation, cache) = farewell.finish();
         self.sessions.push(Session { observation, verdict });
         self.cache = cache;
+        self.visited = true;
         match self.reconnect() {
             None => self.finish(cx, Outcome::Session),
             Some(next) => {
@@ -318,29 +382,16 @@ impl Visit {
     }
 }
 
-/// Decides what a session with `target` is to do.
-fn plan(config: &Config, target: &Target, again: bool) -> Plan {
-    let offer = Offer::of(config, target.level, &ReferenceNames::from(target));
-    Plan {
-        dialect: config.dialect,
-        wrapper: config.wrapper,
-        again,
-        helo_name: config.helo_name.clone(),
-        connect_timeout: config.connect_timeout,
-        command_timeout: config.command_timeout,
-        tls: (target.level != Level::None).then(|| match &config.flaw {
-            Some(flaw) => Err(flaw.clone()),
-            None => Setup::new(Arc::new(offer)).map(Arc::new),
-        }),
-        demands: format!("{:?} {:?}", target.level, target.tlsa),
-        watch: config.watch,
-    }
+/// The TLSA records of a target that DNS lets count.
+fn usable(target: &Target) -> Vec<Tlsa> {
+    target.tlsa.iter().flat_map(|set| set.usable()).cloned().collect()
 }
 
-/// Judges the server that `target` led to.
-fn judge(config: &Config, target: &Target, facts: &TlsFacts, time: WallTime) -> Verdict {
-    let tlsa: Vec<_> = target.tlsa.iter().flat_map(|set| set.usable().cloned()).collect();
-    let names = ReferenceNames::from(target);
-    let links = &mut LinkCache::default();
-    crate::judge::judge(facts, &config.policy, target.level, &tlsa, &names, time, links)
+/// The names by which a target was found.
+fn names(target: &Target) -> ReferenceNames {
+    ReferenceNames {
+        hostname: target.host.clone(),
+        nexthop: target.nexthop.clone(),
+        dane: target.match_names.clone(),
+    }
 }

@@ -58,7 +58,7 @@ impl Inbox {
     }
 }
 
-/// Readable from when an input is given until it is [silenced](Self::silence).
+/// Readable from when an input is given until the driver takes it.
 impl AsFd for Inbox {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.alarm.as_fd()

@@ -4,9 +4,10 @@ use std::sync::{Arc, OnceLock};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DnType, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SignatureAlgorithm, date_time_ymd,
+    KeyUsagePurpose, PublicKeyData, SignatureAlgorithm, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use sha2::{Digest, Sha256};
 
 /// The kind of a certificate's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +88,12 @@ pub fn bulky(octets: usize) -> Arc<Identity> {
     identity.chain.extend((0..octets / 10_000).map(|_| filling(10_000)));
     identity.chain.push(filling(octets % 10_000));
     Arc::new(identity)
+}
+
+/// Makes the TLSA record that pins the public key of [`server`]'s certificate: `3 1 1` (RFC 6698).
+pub fn tlsa(key: KeyType) -> String {
+    let digest = Sha256::digest(key.key().subject_public_key_info());
+    digest.iter().fold("3 1 1 ".to_owned(), |text, octet| text + &format!("{octet:02X}"))
 }
 
 /// Tells the root certificate, which issues all others directly.

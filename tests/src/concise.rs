@@ -1,15 +1,14 @@
 //! Events and outputs as one short line each, for expectations and diffs.
 
-use tlsfinger_core::report::{Event, LookupError, StepProblem, TlsNote};
+use tlsfinger_core::report::{Event, StepProblem, TlsNote};
 use tlsfinger_core::{Instant, Output};
+
+use crate::told;
 
 /// Writes an event as one line, the dialogue as people know it: `> EHLO me`, `< 250 hello`.
 pub fn event(event: &Event) -> String {
     match event {
-        Event::LookupFailed(LookupError::Native { host, error }) => {
-            format!("lookup of {host} failed: {error}")
-        }
-        Event::LookupFailed(error) => format!("lookup failed: {error:?}"),
+        Event::Lookup(_) | Event::LookupFailed(_) => told::text(event),
         Event::ConnectFailed(peer, error) => format!("no connection to {peer}: {error}"),
         Event::Connected(peer) => format!("connected to {peer}"),
         Event::Command(command) => format!("> {command}"),

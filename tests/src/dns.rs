@@ -1,13 +1,16 @@
-//! A virtual world that has nothing but name servers: deterministic, on a virtual clock.
+//! A virtual world that has nothing but name servers, each of which answers from the same zones.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tlsfinger_core::machine::{Endpoint, LookupId, TransportId};
+use tlsfinger_core::machine::{Endpoint, TransportId};
 use tlsfinger_core::report::Event;
 use tlsfinger_core::{Input, Instant, IoError, IoErrorKind, Machine, Output};
 
+use crate::peer::{Host as _, NameServer, names};
+use crate::world::{self, Link, Run, Word};
 use crate::zones::Zones;
 
 /// Name servers at a distance, and a machine's view of them.
@@ -23,25 +26,9 @@ pub struct World {
     pub told: Vec<(Instant, Event)>,
     /// The queries that were sent, as `server name type`, and when.
     pub asked: Vec<(Instant, String)>,
-    now: Instant,
-    coming: BTreeMap<(Instant, u64), Input>,
-    number: u64,
-    transports: BTreeMap<TransportId, Transport>,
     /// The most transports that were open at once.
     pub most_open: usize,
 }
-
-#[derive(Debug)]
-struct Transport {
-    server: SocketAddr,
-    tcp: bool,
-    /// When what is sent can leave.
-    ready: Instant,
-    unread: VecDeque<u8>,
-}
-
-/// A machine that does this many things is not going to end.
-const STEPS: usize = 100_000;
 
 impl World {
     /// Makes a world of zones; packets take 10 ms each way.
@@ -52,10 +39,6 @@ impl World {
             hosts: BTreeMap::new(),
             told: Vec::new(),
             asked: Vec::new(),
-            now: Instant::START,
-            coming: BTreeMap::new(),
-            number: 0,
-            transports: BTreeMap::new(),
             most_open: 0,
         }
     }
@@ -65,116 +48,80 @@ impl World {
     /// # Panics
     /// If the machine breaks the contract or does not end.
     pub fn run(&mut self, machine: &mut dyn Machine) -> Instant {
-        for _ in 0..STEPS {
-            match machine.poll_output() {
-                Output::Done => return self.now,
-                Output::Wait(until, why) => {
-                    let next = self.coming.first_key_value().map(|((at, _), _)| *at);
-                    if next.is_some_and(|at| at <= until) {
-                        let Some(((at, _), input)) = self.coming.pop_first() else {
-                            return self.now;
-                        };
-                        self.now = self.now.max(at);
-                        machine.handle_input(self.now, input);
-                    } else {
-                        assert!(until < Instant::NEVER, "waits for ever: {why}");
-                        assert!(until > self.now, "waits for the past: {why}");
-                        self.now = until;
-                        machine.handle_input(self.now, Input::Tick);
+        let zones = Arc::new(Mutex::new(self.zones.clone()));
+        let (link, shared) = (Link::symmetric(self.latency), Arc::clone(&zones));
+        let mut world = world::World::new(machine).elsewhere(move |endpoint| {
+            let zones = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            let (at, tcp) = match endpoint {
+                Endpoint::Udp(remote) => (remote.address, false),
+                Endpoint::Tcp(remote) => (remote.address, true),
+                Endpoint::Unix(_) => return None,
+            };
+            let listens = !tcp || (at.port() == 53 && !zones.is_dead(at.ip(), true));
+            let server = NameServer::new(Arc::clone(&shared), at.ip(), tcp);
+            listens.then(|| (link.clone(), server.accept()))
+        });
+        for (name, addresses) in &self.hosts {
+            world = world.lookup(name, Duration::ZERO, Ok(addresses.clone()));
+        }
+        let run = world.run();
+        self.zones = zones.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.look_back(&run);
+        run.ended_at()
+    }
+
+    /// Takes from a run what tests want to see.
+    fn look_back<M: Machine>(&mut self, run: &Run<M>) {
+        let mut opened: BTreeMap<TransportId, Opened> = BTreeMap::new();
+        for (now, word) in &run.log {
+            match word {
+                Word::Out(Output::Open(id, endpoint)) => {
+                    let (Endpoint::Udp(remote) | Endpoint::Tcp(remote)) = endpoint else {
+                        continue;
+                    };
+                    let tcp = matches!(endpoint, Endpoint::Tcp(_));
+                    opened.insert(*id, Opened { server: remote.address, tcp, unread: vec![] });
+                    self.most_open = self.most_open.max(opened.len());
+                }
+                Word::Out(Output::Send(id, bytes)) => {
+                    let Some(opened) = opened.get_mut(id) else { continue };
+                    for query in opened.queries(bytes) {
+                        let server = opened.server.ip();
+                        self.asked.push((*now, format!("{server} {}", question_text(&query))));
                     }
                 }
-                output => self.carry_out(output),
+                Word::Out(Output::Tell(event)) => self.told.push((*now, event.clone())),
+                Word::Out(Output::Close(id))
+                | Word::In(Input::Ended(id) | Input::Failed(id, _)) => {
+                    opened.remove(id);
+                }
+                _ => {}
             }
         }
-        panic!("the machine does not end; it told {:#?}", self.told);
     }
+}
 
-    fn carry_out(&mut self, output: Output) {
-        match output {
-            Output::Open(id, endpoint) => self.open(id, endpoint),
-            Output::Send(id, bytes) => self.send(id, &bytes),
-            Output::Close(id) => {
-                self.transports.remove(&id);
-                self.bring(self.now, Input::Ended(id));
-            }
-            Output::FindHost(id, name) => self.find_host(id, name.as_str()),
-            Output::Tell(event) => self.told.push((self.now, event)),
-            Output::Pass { .. } | Output::Finished(_) | Output::Wait(..) | Output::Done => {}
-        }
-    }
+/// A transport that the machine has open.
+struct Opened {
+    server: SocketAddr,
+    tcp: bool,
+    /// Of a stream: the beginning of a message.
+    unread: Vec<u8>,
+}
 
-    fn open(&mut self, id: TransportId, endpoint: Endpoint) {
-        let (server, tcp) = match endpoint {
-            Endpoint::Udp(remote) => (remote.address, false),
-            Endpoint::Tcp(remote) => (remote.address, true),
-            Endpoint::Unix(path) => panic!("no UNIX sockets in this world: {}", path.display()),
-        };
-        let round_trip = self.latency * 2;
-        let ready = if tcp { self.now + round_trip } else { self.now };
-        if tcp && (server.port() != 53 || self.zones.is_dead(server.ip(), true)) {
-            let refused = io_error(IoErrorKind::Refused, 111, "Connection refused");
-            return self.bring(ready, Input::Failed(id, refused));
+impl Opened {
+    fn queries(&mut self, bytes: &[u8]) -> Vec<Vec<u8>> {
+        if !self.tcp {
+            return vec![bytes.to_vec()];
         }
-        self.bring(ready, Input::Opened(id));
-        self.transports.insert(id, Transport { server, tcp, ready, unread: VecDeque::new() });
-        self.most_open = self.most_open.max(self.transports.len());
-    }
-
-    fn send(&mut self, id: TransportId, bytes: &[u8]) {
-        let Some(transport) = self.transports.get_mut(&id) else { return };
-        let (server, tcp, leaves) =
-            (transport.server, transport.tcp, self.now.max(transport.ready));
-        if !tcp {
-            return self.query(id, server, tcp, leaves, bytes);
-        }
-        transport.unread.extend(bytes);
-        while let Some(message) = self.transports.get_mut(&id).and_then(take_message) {
-            self.query(id, server, tcp, leaves, &message);
-        }
-    }
-
-    fn query(&mut self, id: TransportId, server: SocketAddr, tcp: bool, at: Instant, query: &[u8]) {
-        let back = at + self.latency * 2;
-        self.asked.push((self.now, format!("{} {}", server.ip(), question_text(query))));
-        if self.zones.is_dead(server.ip(), tcp) {
-            let refused = io_error(IoErrorKind::Refused, 111, "Connection refused");
-            self.transports.remove(&id);
-            return self.bring(back, Input::Failed(id, refused));
-        }
-        for reply in self.zones.answer(server.ip(), query, tcp) {
-            let mut message = reply.message;
-            if tcp {
-                let length = u16::try_from(message.len()).unwrap_or(u16::MAX);
-                message.splice(0..0, length.to_be_bytes());
-            }
-            self.bring(back + reply.after, Input::Received(id, message.into()));
-        }
-    }
-
-    fn find_host(&mut self, id: LookupId, name: &str) {
-        let not_found = || io_error(IoErrorKind::NotFound, -2, "Name or service not known");
-        let found = self.hosts.get(name).cloned().ok_or_else(not_found);
-        self.bring(self.now, Input::HostFound(id, found));
-    }
-
-    fn bring(&mut self, at: Instant, input: Input) {
-        self.number += 1;
-        self.coming.insert((at, self.number), input);
+        self.unread.extend_from_slice(bytes);
+        names::take_messages(&mut self.unread)
     }
 }
 
 /// Makes an error of the operating system.
 pub fn io_error(kind: IoErrorKind, code: i32, message: &str) -> IoError {
     IoError { kind, code, message: message.to_owned() }
-}
-
-fn take_message(transport: &mut Transport) -> Option<Vec<u8>> {
-    let [high, low] = [*transport.unread.front()?, *transport.unread.get(1)?];
-    let length = usize::from(u16::from_be_bytes([high, low]));
-    if transport.unread.len() < 2 + length {
-        return None;
-    }
-    Some(transport.unread.drain(..2 + length).skip(2).collect())
 }
 
 /// The question of a query as text.

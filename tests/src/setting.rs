@@ -1,6 +1,6 @@
 //! The usual setting of a test: a probe of `mx.example.org`, which is 192.0.2.1, port 25.
 
-use tlsfinger_core::config::{Config, Dialect, Groups, HostLookup, Level, Lookup};
+use tlsfinger_core::config::{Config, Dialect, Groups, HostLookup, Level, Lookup, Policy};
 use tlsfinger_core::destination::{Destination, Place};
 use tlsfinger_core::machine::Endpoint;
 use tlsfinger_core::report::Group;
@@ -22,6 +22,9 @@ pub const HOST: &str = "mx.example.org";
 /// Its name as messages tell it.
 pub const PEER: &str = "mx.example.org[192.0.2.1]:25";
 
+/// The groups that replay.
+const GROUPS: [Group; 4] = [Group::X25519, Group::Secp256r1, Group::Secp384r1, Group::Secp521r1];
+
 /// Makes the usual configuration: SMTP, level `may`, the reference's timeouts of 30 s. There is no
 /// ML-KEM, so that every run can be replayed, and no DNS: the system knows the host.
 pub fn config() -> Config {
@@ -33,7 +36,7 @@ pub fn config() -> Config {
         helo_name: "client.example".to_owned(),
         level: Level::May,
         lookup: Lookup { hosts: HostLookup { dns: false, native: true }, ..Lookup::default() },
-        groups: Groups(vec![Group::X25519, Group::Secp256r1, Group::Secp384r1, Group::Secp521r1]),
+        policy: Policy { groups: Groups(GROUPS.to_vec()), ..Policy::default() },
         ..Config::default()
     }
 }

@@ -9,16 +9,18 @@ mod run;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tlsfinger_core::machine::{Endpoint, LookupId, TransportId};
 use tlsfinger_core::{Input, Instant, IoError, IoErrorKind, Machine, Output};
 
-use crate::peer::{Act, Host, Peer};
+use crate::peer::{Act, Host, NameServer, Peer};
 use crate::playbook;
 use crate::referee::Referee;
+use crate::zones::Zones;
 
 pub use link::{Connect, Cut, How, Link};
 pub use run::{Run, Word};
@@ -28,6 +30,7 @@ pub struct World<M> {
     machine: Referee<M>,
     now: Instant,
     places: BTreeMap<Endpoint, (Link, Box<dyn Host>)>,
+    elsewhere: Box<Elsewhere>,
     hosts: BTreeMap<String, (Duration, Result<Vec<IpAddr>, IoError>)>,
     /// What will happen, by time and then in the order in which it was decided.
     future: BTreeMap<(Instant, u64), Happening>,
@@ -38,6 +41,8 @@ pub struct World<M> {
     ghosts: bool,
     done: bool,
 }
+
+type Elsewhere = dyn Fn(&Endpoint) -> Option<(Link, Box<dyn Peer>)>;
 
 /// Steps after which a run counts as a live-lock.
 const STEPS: usize = 400_000;
@@ -116,6 +121,7 @@ impl<M: Machine> World<M> {
             machine: Referee::strict(machine),
             now: Instant::START,
             places: BTreeMap::new(),
+            elsewhere: Box::new(|_| None),
             hosts: BTreeMap::new(),
             future: BTreeMap::new(),
             decided: 0,
@@ -131,6 +137,26 @@ impl<M: Machine> World<M> {
     pub fn listen(mut self, at: Endpoint, link: Link, host: impl Host + 'static) -> Self {
         self.places.insert(at, (link, Box::new(host)));
         self
+    }
+
+    /// Decides who is where nobody [listens](Self::listen).
+    pub fn elsewhere(
+        mut self,
+        elsewhere: impl Fn(&Endpoint) -> Option<(Link, Box<dyn Peer>)> + 'static,
+    ) -> Self {
+        self.elsewhere = Box::new(elsewhere);
+        self
+    }
+
+    /// Lets a name server listen, for UDP and for TCP.
+    pub fn name_server(self, at: SocketAddr, link: Link, zones: Zones) -> Self {
+        let zones = Arc::new(Mutex::new(zones));
+        let side = |tcp| NameServer::new(zones.clone(), at.ip(), tcp);
+        self.listen(Endpoint::Udp(at.into()), link.clone(), side(false)).listen(
+            Endpoint::Tcp(at.into()),
+            link,
+            side(true),
+        )
     }
 
     /// Makes a host known to native lookups.
@@ -272,12 +298,12 @@ impl<M: Machine> World<M> {
 
     fn open(&mut self, id: TransportId, endpoint: &Endpoint) {
         let datagrams = matches!(endpoint, Endpoint::Udp(_));
-        let Some((link, host)) = self.places.get(endpoint) else {
+        let listens = self.places.get(endpoint).map(|(link, host)| (link.clone(), host.accept()));
+        let Some((link, peer)) = listens.or_else(|| (self.elsewhere)(endpoint)) else {
             let failure =
                 if datagrams { Input::Opened(id) } else { Input::Failed(id, playbook::refused()) };
             return self.decide(self.now, Happening::Tell(failure));
         };
-        let (link, peer) = (link.clone(), host.accept());
         let round_trip = link.latency_out + link.latency_in;
         let (there, back) = match &link.connect {
             Connect::Accept if datagrams => (Duration::ZERO, Ok(Duration::ZERO)),
@@ -522,6 +548,10 @@ impl<M: Machine> World<M> {
                 }
             }
             Act::End | Act::Reset if wire.silent => {}
+            Act::Reset if wire.datagrams => {
+                wire.silent = true;
+                self.decide(at, Happening::Tell(Input::Failed(id, playbook::refused())));
+            }
             Act::End => self.cut_in(id, How::End, at),
             Act::Reset => self.cut_in(id, How::Reset, at),
         }

@@ -8,11 +8,10 @@ use tlsfinger_core::config::{
 };
 use tlsfinger_core::destination::{Destination, Place};
 use tlsfinger_core::report::Event;
-use tlsfinger_core::resolve::{
-    LookupNote, MxSecurity, ResolvConf, ResolverTest, RouteFinder, Target, TestNames, TlsaRecord,
-};
+use tlsfinger_core::resolve::{LookupNote, ResolvConf, ResolverTest, RouteFinder, TestNames};
 use tlsfinger_core::{Instant, WallTime};
 use tlsfinger_tests::dns::World;
+use tlsfinger_tests::told::text;
 
 /// What is asked for: `domain` or `[host]`, and more.
 struct Ask {
@@ -63,71 +62,6 @@ impl Ask {
         self.run(&mut world);
         world.told.iter().map(|(_, event)| text(event)).collect()
     }
-}
-
-/// One event in one line.
-fn text(event: &Event) -> String {
-    match event {
-        Event::LookupFailed(error) => format!("failed: {error}"),
-        Event::Lookup(LookupNote::Target(target)) => target_text(target),
-        Event::Lookup(LookupNote::Tlsa { query, owner, record }) => {
-            let record = match record {
-                TlsaRecord::Usable(tlsa) => format!("usable {tlsa}"),
-                TlsaRecord::Usage(tlsa) => format!("usage {tlsa}"),
-                TlsaRecord::PrivateMatching(tlsa) => format!("private {tlsa}"),
-                TlsaRecord::Short(octets) => format!("short {octets}"),
-            };
-            let query = if query == owner { String::new() } else { format!("{query} -> ") };
-            format!("tlsa: {query}{owner} {record}")
-        }
-        Event::Lookup(LookupNote::TlsaFailed(error)) => format!("tlsa failed: {error}"),
-        Event::Lookup(LookupNote::NoTlsa { unusable: false }) => "no tlsa".to_owned(),
-        Event::Lookup(LookupNote::NoTlsa { unusable: true }) => "no usable tlsa".to_owned(),
-        Event::Lookup(LookupNote::MxInsecure(policy)) => format!("mx insecure: {policy:?}"),
-        Event::Lookup(LookupNote::HostSkipped { host, port }) => format!("skipped {host}:{port}"),
-        Event::Lookup(LookupNote::NoHostAddress { record, name }) => {
-            format!("no {record} host for {name} has an address")
-        }
-        Event::Lookup(LookupNote::DnssecUnavailable { probe, error: None }) => {
-            format!("no dnssec: {probe}")
-        }
-        Event::Lookup(LookupNote::DnssecUnavailable { probe, error: Some(error) }) => {
-            format!("no dnssec: {probe}: {error}")
-        }
-        Event::Lookup(LookupNote::ResolverNotTrusted(server)) => {
-            format!("not trusted: {}", server.address)
-        }
-        Event::Lookup(LookupNote::ExcessRecords { name, record }) => {
-            format!("too many: {name} {record}")
-        }
-        Event::Lookup(LookupNote::AliasLoop { name }) => format!("loop: {name}"),
-        Event::Lookup(LookupNote::AliasStatusFailed { host, error: Some(error) }) => {
-            format!("alias status: {host}: {error}")
-        }
-        Event::Lookup(LookupNote::AliasStatusFailed { host, error: None }) => {
-            format!("alias status: {host}: no longer a CNAME")
-        }
-        Event::Lookup(LookupNote::Converted { domain, ascii }) => format!("{domain} is {ascii}"),
-        Event::Lookup(LookupNote::NumericTarget { name, address, .. }) => {
-            format!("numeric: {name} {address}")
-        }
-        Event::Lookup(LookupNote::MalformedTarget { name, target, problem, .. }) => {
-            format!("malformed: {name} {target}: {problem}")
-        }
-        other => format!("{other:?}"),
-    }
-}
-
-fn target_text(target: &Target) -> String {
-    let mx = match target.mx {
-        MxSecurity::None => "",
-        MxSecurity::Insecure => " mx-insecure",
-        MxSecurity::Secure => " mx-secure",
-    };
-    let secure = if target.address_secure { " secure" } else { "" };
-    let names = target.match_names.join(",");
-    let names = if names.is_empty() { names } else { format!(" {names}") };
-    format!("{}{mx}{secure} {:?}{names}", target.peer, target.level)
 }
 
 fn at(millis: u64) -> Instant {
@@ -398,7 +332,7 @@ fn question_sent_ahead_delays_nobody_who_does_not_need_it() {
     for fault in ["servfail", "silent", "cut"] {
         let zones = format!("{MIXED} \n@fault _25._tcp.host.plain.test TLSA {fault}");
         let mut world = World::new(&zones);
-        ask("[host.plain.test]").run(&mut world);
+        assert_eq!(ask("[host.plain.test]").run(&mut world), at(20), "nothing is left behind");
         let told: Vec<_> = world.told.iter().map(|(when, event)| (*when, text(event))).collect();
         assert_eq!(told[0], (at(20), "no tlsa".to_owned()), "{fault}");
         assert_eq!(told[1], (at(20), "host.plain.test[192.0.2.5]:25 Secure".to_owned()));
@@ -721,6 +655,47 @@ fn thousand_mx_records_are_a_hundred() {
     assert!(world.most_open <= 65, "{} sockets", world.most_open);
 }
 
+#[test]
+fn equal_questions_are_asked_once() {
+    let zones = "
+        @secure .
+        d.test             MX 10 one.test
+        d.test             MX 20 two.test
+        one.test           CNAME end.test
+        two.test           CNAME END.test
+        end.test           A 192.0.2.1
+        _25._tcp.end.test  TLSA 3 1 1 aa
+    ";
+    // The second host asks while the question is on its way, or when the answer is in the cache.
+    for (fault, end) in [("", 60), ("@fault two.test * late 200", 240)] {
+        let mut world = World::new(&format!("{zones}\n{fault}"));
+        assert_eq!(ask("d.test").run(&mut world), at(end));
+        assert_eq!(asked(&world, "_25._tcp.end.test TLSA"), 1);
+        assert!(text(&world.told.last().unwrap().1).starts_with("two.test[192.0.2.1]:25"));
+    }
+}
+
+#[test]
+fn question_that_nobody_needs_any_more_is_given_up() {
+    let zones = "
+        d.test      MX 10 plain.test
+        d.test      MX 20 slow.test
+        plain.test  A 192.0.2.1
+        slow.test   A 192.0.2.2
+        @fault _25._tcp.plain.test TLSA silent
+        @fault slow.test * late 2500
+    ";
+    let mut world = World::new(zones);
+    let end = ask("d.test").resolv_conf("options timeout:1 attempts:5").run(&mut world);
+    assert_eq!(asked(&world, "_25._tcp.plain.test TLSA"), 1);
+    assert_eq!(end, at(2540), "answers to the first attempt count");
+}
+
+/// How often a question was asked.
+fn asked(world: &World, question: &str) -> usize {
+    world.asked.iter().filter(|(_, asked)| asked.ends_with(question)).count()
+}
+
 // How single answers are got, and what is trusted.
 
 const ONE: &str = "
@@ -752,7 +727,7 @@ fn bad_answers_do_not_stop_the_real_one() {
 fn lost_question_is_asked_again() {
     let (when, last, world) = one("@fault one.test A lossy", "options timeout:2");
     assert_eq!((when, &last[..]), (at(2020), GOOD));
-    assert_eq!(world.asked.iter().filter(|(_, asked)| asked.ends_with("one.test A")).count(), 2);
+    assert_eq!(asked(&world, "one.test A"), 2);
 }
 
 #[test]
@@ -760,6 +735,16 @@ fn late_answer_counts() {
     // It comes after the second attempt began, before that is answered.
     let (when, last, _) = one("@server 127.0.0.1 late 5500", "");
     assert_eq!((when, &last[..]), (at(5520), GOOD));
+}
+
+#[test]
+fn failure_of_an_earlier_attempt_changes_nothing() {
+    // The first server fails while the second one is about to answer.
+    let faults =
+        "@server 127.0.0.4 servfail\n@server 127.0.0.4 late 5500\n@server 127.0.0.1 late 1000";
+    let (when, last, world) = one(faults, "nameserver 127.0.0.4\nnameserver 127.0.0.1");
+    assert_eq!((when, &last[..]), (at(6020), GOOD));
+    assert_eq!(world.asked.len(), 6);
 }
 
 #[test]
@@ -813,6 +798,9 @@ fn server_without_edns_is_asked_without() {
     let (when, last, world) = one("@server 127.0.0.1 noedns", "");
     assert_eq!((when, &last[..]), (at(40), GOOD));
     assert_eq!(world.asked.len(), 6);
+    // Once that is known, nothing is lost on it.
+    let mut world = World::new(&format!("{ONE}\n@server 127.0.0.1 noedns"));
+    assert_eq!(ask("one.test").run(&mut world), at(60));
 }
 
 #[test]
@@ -961,20 +949,8 @@ fn resolver_is_tested() {
         let mut world = World::new(&format!("{zones}\n{faults}"));
         let names = TestNames::default();
         world.run(&mut ResolverTest::new(&Lookup::default(), &names, [1; 32], WallTime(0)));
-        let [(_, Event::Lookup(LookupNote::ServerTested(report)))] = &world.told[..] else {
-            panic!("{:?}", world.told)
-        };
-        let sign = |fact: Option<bool>| fact.map_or("?", |fact| if fact { "yes" } else { "no" });
-        format!(
-            "udp {} tcp {} edns {} ad {} signatures {} validates {} ad-without-cause {}",
-            sign(Some(report.udp.is_ok())),
-            sign(Some(report.tcp.is_ok())),
-            sign(report.edns),
-            sign(report.sets_ad),
-            sign(report.hands_out_signatures),
-            sign(report.validates),
-            sign(report.sets_ad_without_cause),
-        )
+        assert_eq!(world.told.len(), 1);
+        text(&world.told[0].1)
     };
     let server = |fault: &str| report(&format!("@server 127.0.0.1 {fault}"));
     let good = "udp yes tcp yes edns yes ad yes signatures yes validates yes ad-without-cause no";

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::NamedGroup;
-use tlsfinger_core::config::{Config, Groups, Reuse, ServerNameChoice};
+use tlsfinger_core::config::{Config, Policy, Reuse, ServerNameChoice};
 use tlsfinger_core::report::{
     Alert, Event, Group, HandshakeError, Observation, Reconnect, StreamEnd, TlsError, TlsFacts,
     TlsVersion,
@@ -68,7 +68,7 @@ fn every_group_first_or_after_a_retry() {
             assert_eq!(facts.hello_retry, retry && version == TlsVersion::Tls13, "{group}");
         }
     }
-    let config = Config { groups: Groups::default(), ..setting::config() };
+    let config = Config { policy: Policy::default(), ..setting::config() };
     let hybrid = setting::run(&config, Script::smtp(), Link::default());
     assert_eq!(facts(&hybrid).group, Some(Group::X25519MlKem768));
 }
@@ -104,7 +104,8 @@ fn the_server_name_is_sent_when_asked_for() {
         (Some(ServerNameChoice::Name("not a name".to_owned())), "TLSv1_3"),
     ];
     for (server_name, heard) in table {
-        let config = Config { server_name: server_name.clone(), ..setting::config() };
+        let mut config = setting::config();
+        config.policy.server_name.clone_from(&server_name);
         let script = Script::smtp();
         setting::run(&config, script.clone(), Link::default());
         assert_eq!(script.journal().lines()[3], heard, "{server_name:?}");
@@ -258,9 +259,20 @@ fn last_alert(run: &Run<Probe>) -> Option<u8> {
 }
 
 #[test]
+fn each_side_waits_for_tls_or_speaks_it() {
+    let config = Config { wrapper: true, ..setting::config() };
+    let plain = setting::run(&config, Script::smtp(), Link::default());
+    let not_tls = HandshakeError::Tls(TlsError::NotTls);
+    assert_eq!(observation(&plain).handshake_error, Some(not_tls));
+    let wrapped = setting::run(&setting::config(), Script::smtp().wrapper(), Link::default());
+    assert_eq!(wrapped.transcript().last().unwrap(), "Greeting timed out");
+}
+
+#[test]
 fn peers_that_do_not_speak_tls() {
     let bad_record = [22, 3, 3, 0, 5, 0, 0, 0, 1, 0];
-    let table: [(&[u8], fn(&TlsError) -> bool); 6] = [
+    type Case<'a> = (&'a [u8], fn(&TlsError) -> bool);
+    let table: [Case<'_>; 6] = [
         (b"220 hello\r\n", |error| *error == TlsError::NotTls),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", |error| *error == TlsError::NotTls),
         (&[0; 100], |error| *error == TlsError::NotTls),

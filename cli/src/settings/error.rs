@@ -30,8 +30,9 @@ pub(crate) enum SettingError {
     /// A parameter of main.cf.
     Parameter(ParameterError),
     Destination(DestinationError),
+    /// A file of trust anchors that holds none.
+    TrustAnchors(String),
     NotYet(char),
-    MatchNotYet,
     /// The system lacks what a run needs; the text is the system's.
     Driver(String),
 }
@@ -61,7 +62,7 @@ impl fmt::Display for SettingError {
             Self::Destination(error) => error.fmt(f),
             Self::NotYet(letter) => write!(f, "option -{letter} is not available yet"),
             Self::Driver(error) => write!(f, "cannot begin: {error}"),
-            Self::MatchNotYet => f.write_str("match arguments are not available yet"),
+            Self::TrustAnchors(file) => write!(f, "Failed to load trust anchor file: {file}"),
         }
     }
 }

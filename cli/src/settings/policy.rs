@@ -4,14 +4,16 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use tlsfinger_core::cert::Digest;
-use tlsfinger_core::config::{Anchor, Level, MatchRule, Pin, TrustStore, read_trust};
+use tlsfinger_core::config::{Anchor, DaneDigests, Level, MatchRule, Pin, TrustStore, read_trust};
 use tlsfinger_core::destination::host_to_ascii;
 use tlsfinger_core::judge::{anchor_records, pin_records};
+use tlsfinger_core::tls::Identity;
 
-use super::{SettingError, System};
+use super::{SettingError, System, identity};
 use crate::line::Message;
 use crate::log::Log;
 use crate::options::Options;
+use crate::parameters::Parameters;
 
 /// Reads the trust anchors (`-A`). Any failure is fatal.
 pub(super) fn anchors(
@@ -33,11 +35,11 @@ pub(super) fn anchors(
         let name = file.display();
         let failed = || SettingError::TrustAnchors(name.to_string());
         let text = (system.read)(file).map_err(|error| {
-            let what = format!("error opening trust anchor file: {name}: {error}");
+            let what = format!("error opening trust anchor file: {name}: {}", error.error);
             notes.push(Message::warning(what));
             failed()
         })?;
-        for anchor in read_trust(&text).map_err(|error| {
+        for anchor in read_trust(&text.text).map_err(|error| {
             if !system.posttls_finger {
                 notes.push(Message::warning(format!("{name}: {error}")));
             }
@@ -58,12 +60,58 @@ pub(super) fn anchors(
     Ok(anchors)
 }
 
-/// TLS cannot be set up as it was asked for; what is wrong stands among the notes.
-pub(super) struct NoTls;
+/// What TLS is set up with before anything is known of the destination.
+#[derive(Debug)]
+pub(super) struct Engine {
+    pub(super) roots: TrustStore,
+    pub(super) digest: Digest,
+    pub(super) dane_digests: DaneDigests,
+    pub(super) identity: Identity,
+    /// TLS cannot be set up as it was asked for; what is wrong stands among the notes.
+    pub(super) is_off: bool,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self {
+            roots: TrustStore::default(),
+            digest: Digest::Sha256,
+            dane_digests: DaneDigests::default(),
+            identity: Identity::default(),
+            is_off: false,
+        }
+    }
+}
+
+impl Engine {
+    pub(super) fn start(
+        options: &Options,
+        parameters: &Parameters,
+        system: &System,
+        notes: &mut Vec<Message>,
+    ) -> Self {
+        let dane_digests = parameters.dane_digests.clone();
+        let name = options.digest.as_deref().unwrap_or(&parameters.fingerprint_digest);
+        let digest = digest(name, notes);
+        // The first failure ends it.
+        let roots = digest.as_ref().map_or(Err(NoTls), |_| roots(options, system, notes));
+        let identity = roots.as_ref().ok().and_then(|_| identity::read(options, system, notes));
+        Self {
+            is_off: identity.is_none(),
+            identity: identity.unwrap_or_default(),
+            roots: roots.unwrap_or_default(),
+            digest: digest.unwrap_or(Digest::Sha256),
+            dane_digests,
+        }
+    }
+}
+
+/// There can be no TLS; why stands among the notes.
+#[derive(Debug)]
+struct NoTls;
 
 /// Finds the digest of fingerprints (`-d`).
-pub(super) fn digest(name: Option<&str>, notes: &mut Vec<Message>) -> Result<Digest, NoTls> {
-    let Some(name) = name else { return Ok(Digest::Sha256) };
+fn digest(name: &str, notes: &mut Vec<Message>) -> Result<Digest, NoTls> {
     Digest::by_name(name).ok_or_else(|| {
         notes.push(Message::warning(format!("Digest algorithm \"{name}\" not found")));
         notes.push(Message::warning("disabling TLS support"));
@@ -72,7 +120,7 @@ pub(super) fn digest(name: Option<&str>, notes: &mut Vec<Message>) -> Result<Dig
 }
 
 /// Reads the root certificates (`-F`, `-P`).
-pub(super) fn roots(
+fn roots(
     options: &Options,
     system: &System,
     notes: &mut Vec<Message>,
@@ -80,8 +128,8 @@ pub(super) fn roots(
     let mut store = TrustStore::default();
     if let Some(file) = &options.ca_file {
         let added = match (system.read)(file) {
-            Ok(text) => store.add_pem(&text).map(drop).map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
+            Ok(file) => store.add_pem(&file.text).map(drop).map_err(|error| error.to_string()),
+            Err(error) => Err(error.error.to_string()),
         };
         if let Err(error) = added {
             let file = file.display();
@@ -100,6 +148,9 @@ pub(super) fn roots(
     if let Some(path) = &options.ca_path {
         add_directory(&mut store, path, system);
     }
+    if options.webpki_roots {
+        webpki_roots::TLS_SERVER_ROOTS.iter().for_each(|root| store.add_anchor(root));
+    }
     Ok(store)
 }
 
@@ -107,8 +158,8 @@ pub(super) fn roots(
 /// read adds nothing, as in the reference.
 fn add_directory(store: &mut TrustStore, path: &Path, system: &System) {
     for name in (system.list)(path) {
-        if let Ok(text) = (system.read)(&path.join(&name)) {
-            let _ = store.add_hashed(&name, &text);
+        if let Ok(file) = (system.read)(&path.join(&name)) {
+            let _ = store.add_hashed(&name, &file.text);
         }
     }
 }

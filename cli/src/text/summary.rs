@@ -7,7 +7,9 @@ use tlsfinger_core::config::ServerCertificates;
 use tlsfinger_core::report::{SignatureScheme, TlsFacts, TlsVersion};
 
 /// Tells protocol, cipher and, for TLS 1.3, key exchange and signatures.
-pub(super) fn connection(facts: &TlsFacts) -> String {
+///
+/// `client_keys` are those that may have signed.
+pub(super) fn connection(facts: &TlsFacts, client_keys: &[KeyKind]) -> String {
     let TlsFacts { version, suite, .. } = facts;
     let (name, bits) = (suite.openssl, suite.bits);
     let mut words = format!("{version} with cipher {name} ({bits}/{bits} bits)");
@@ -20,6 +22,11 @@ pub(super) fn connection(facts: &TlsFacts) -> String {
     if let Some(scheme) = facts.server_signature {
         let raw = facts.certificates == ServerCertificates::RawPublicKey;
         words += &signature("server", scheme, server_key(facts).as_ref(), raw);
+    }
+    if let Some(scheme) = facts.client_signature {
+        // There is at most one key of each kind, and only for RSA the scheme does not tell all.
+        let is_rsa = |key: &&KeyKind| matches!(key, KeyKind::Rsa { .. } | KeyKind::RsaPss { .. });
+        words += &signature("client", scheme, client_keys.iter().find(is_rsa), false);
     }
     words
 }
@@ -39,9 +46,13 @@ fn signature(side: &str, scheme: SignatureScheme, key: Option<&KeyKind>, raw: bo
         0x0403 => ("ECDSA", "prime256v1".to_owned(), "SHA256"),
         0x0503 => ("ECDSA", "secp384r1".to_owned(), "SHA384"),
         0x0603 => ("ECDSA", "secp521r1".to_owned(), "SHA512"),
-        0x0804 | 0x0809 => ("RSA-PSS", size(key, raw), "SHA256"),
-        0x0805 | 0x080a => ("RSA-PSS", size(key, raw), "SHA384"),
-        0x0806 | 0x080b => ("RSA-PSS", size(key, raw), "SHA512"),
+        0x0804 => ("RSA-PSS", size(key, raw), "SHA256"),
+        0x0805 => ("RSA-PSS", size(key, raw), "SHA384"),
+        0x0806 => ("RSA-PSS", size(key, raw), "SHA512"),
+        // Keys for nothing but PSS have another name in OpenSSL, and no size.
+        0x0809 => ("RSASSA-PSS", String::new(), "SHA256"),
+        0x080a => ("RSASSA-PSS", String::new(), "SHA384"),
+        0x080b => ("RSASSA-PSS", String::new(), "SHA512"),
         0x0807 => ("ED25519", String::new(), ""),
         0x0808 => ("ED448", String::new(), ""),
         _ => return String::new(),
@@ -138,7 +149,20 @@ mod tests {
             ),
         ];
         for (version, suite, scheme, expected) in table {
-            assert_eq!(connection(&facts(version, suite, scheme)), expected);
+            assert_eq!(connection(&facts(version, suite, scheme), &[]), expected);
         }
+    }
+
+    #[test]
+    fn client_signature_stands_last() {
+        let mut facts = facts(TlsVersion::Tls13, 0x1301, Some(0x0807));
+        facts.client_signature = Some(SignatureScheme(0x0804));
+        let keys = [KeyKind::Ed25519, KeyKind::Rsa { bits: 3072 }];
+        let words = connection(&facts, &keys);
+        let client = " client-signature RSA-PSS (3072 bits) client-digest SHA256";
+        assert!(words.ends_with(client), "{words}");
+        facts.client_signature = Some(SignatureScheme(0x0503));
+        let client = " client-signature ECDSA (secp384r1) client-digest SHA384";
+        assert!(connection(&facts, &keys).ends_with(client));
     }
 }

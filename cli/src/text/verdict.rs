@@ -37,8 +37,7 @@ impl Narrator {
                 }));
             }
         }
-        let shows_peer =
-            log.has(Log::CERTMATCH) || log.has(Log::PEERCERT) || log.has(Log::VERBOSE);
+        let shows_peer = log.has(Log::CERTMATCH) || log.has(Log::PEERCERT) || log.has(Log::VERBOSE);
         let raw_key = verdict.peer.as_ref().filter(|peer| peer.certificate.is_none());
         if let (true, Some(raw)) = (shows_peer, raw_key) {
             let key = colons(&raw.key);
@@ -50,7 +49,10 @@ impl Narrator {
         if shows_peer {
             matched(&nap, verdict, say);
         }
-        if !verdict.satisfied && verdict.peer.is_some() && log.has(Log::UNTRUSTED) {
+        // Where a server was to be authenticated, `-L none` does not hide why it is not.
+        let was_to_be = verdict.level >= Level::Fingerprint || verdict.all_unusable;
+        let shows_failure = log.has(Log::UNTRUSTED) || was_to_be;
+        if !verdict.satisfied && verdict.peer.is_some() && shows_failure {
             match &verdict.reason {
                 _ if facts.resumed => say(Message::info(format!(
                     "{peer}: re-using session with untrusted peer credential, look for details \
@@ -60,18 +62,18 @@ impl Narrator {
                 None => {}
             }
         }
-        if let (true, Some(identity)) = (shows_peer, &verdict.peer) {
-            if let Some(certificate) = &identity.certificate {
-                let PeerIdentity { subject, issuer, .. } = identity;
-                let (certificate, key) = (colons(certificate), colons(&identity.key));
-                say(Message::info(format!(
-                    "{nap}: subject_CN={subject}, issuer={issuer}, cert fingerprint={certificate}, \
+        if let (true, Some(identity)) = (shows_peer, &verdict.peer)
+            && let Some(certificate) = &identity.certificate
+        {
+            let PeerIdentity { subject, issuer, .. } = identity;
+            let (certificate, key) = (colons(certificate), colons(&identity.key));
+            say(Message::info(format!(
+                "{nap}: subject_CN={subject}, issuer={issuer}, cert fingerprint={certificate}, \
                      pkey fingerprint={key}"
-                )));
-            }
+            )));
         }
         if log.has(Log::SUMMARY) {
-            let (status, tls) = (verdict.status, summary::connection(facts));
+            let (status, tls) = (verdict.status, summary::connection(facts, &self.client_keys));
             say(Message::info(format!("{status} TLS connection established to {nap}: {tls}")));
         }
     }
@@ -139,11 +141,14 @@ fn matched(nap: &str, verdict: &Verdict, say: &mut dyn FnMut(Message)) {
         Some(Match::DaneTa(depth, record)) => {
             format!("Matched DANE TA certificate at depth {depth}: {record}")
         }
-        Some(Match::DaneTaKey(depth, record)) => format!(
-            "Matched DANE TA public key verified certificate at depth {depth}: {record}"
-        ),
+        Some(Match::DaneTaKey(depth, record)) => {
+            format!("Matched DANE TA public key verified certificate at depth {depth}: {record}")
+        }
         Some(Match::RawKey(record)) => format!("Matched DANE raw public key: {record}"),
-        Some(Match::Fingerprint(digest)) => format!("Matched fingerprint: {}", colons(digest)),
+        Some(Match::Fingerprint(digest)) => {
+            let digest = digest.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
+            format!("Matched fingerprint: {digest}")
+        }
         Some(Match::Anchor(depth)) => format!("Matched trust anchor at depth {depth}"),
     };
     say(Message::info(format!("{nap}: {what}")));

@@ -48,16 +48,10 @@ pub struct Config {
     pub lookup: Lookup,
     /// How much TLS is wanted and how it is judged (`-l`).
     pub level: Level,
-    /// What a server must show.
+    /// TLS could not be set up as it was asked for: there is none, whatever the level.
+    pub no_tls: bool,
+    /// What decides the Offer and the Verdict besides the level.
     pub policy: Policy,
-    /// SNI for servers without DANE (`-s`).
-    pub server_name: Option<ServerNameChoice>,
-    /// Protocol versions to offer (`-p`).
-    pub versions: Versions,
-    /// Cipher suites to offer by IANA number, in order of preference (`-g`); `None` offers all.
-    pub suites: Option<Vec<u16>>,
-    /// Key exchange groups to offer, in order of preference.
-    pub groups: Groups,
     /// Why the caller's wishes about these cannot be granted; each connection then ends where TLS
     /// would begin.
     pub flaw: Option<OfferFlaw>,
@@ -123,6 +117,23 @@ pub enum Level {
     Secure,
 }
 
+impl Level {
+    /// Tells the word for this level on a command line; `HalfDane` is never chosen there.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::May => "may",
+            Self::Encrypt => "encrypt",
+            Self::Fingerprint => "fingerprint",
+            Self::HalfDane => "half-dane",
+            Self::Dane => "dane",
+            Self::DaneOnly => "dane-only",
+            Self::Verify => "verify",
+            Self::Secure => "secure",
+        }
+    }
+}
+
 /// A server name that a caller asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServerNameChoice {
@@ -175,11 +186,8 @@ impl Default for Config {
             family: Family::Any,
             lookup: Lookup::default(),
             level: Level::Dane,
+            no_tls: false,
             policy: Policy::default(),
-            server_name: None,
-            versions: Versions { tls12: true, tls13: true },
-            suites: None,
-            groups: Groups::default(),
             flaw: None,
             reuse: None,
             watch: Watch::default(),

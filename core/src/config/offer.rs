@@ -1,8 +1,9 @@
 //! What is offered to a server before anything is known of it.
 
-use super::{Config, Level, ServerNameChoice};
+use super::{Level, Policy, ServerNameChoice};
 use crate::judge::ReferenceNames;
 use crate::report::{Group, TlsVersion};
+use crate::tls::Identity;
 
 /// All that the policy decides before connecting. Kept in the Observation, so that a verdict for
 /// another policy knows whether it would have asked the same question.
@@ -20,36 +21,45 @@ pub struct Offer {
     pub sha1: bool,
     /// Which kind of certificate is asked for.
     pub certificates: ServerCertificates,
+    /// Who this client says it is if it is asked.
+    pub identity: Identity,
 }
 
 impl Offer {
-    /// Makes the offer to a server to which `level` applies.
-    pub fn of(config: &Config, level: Level, names: &ReferenceNames) -> Self {
+    /// Makes the offer of a policy to one server at the level that holds for it; `None` at level
+    /// none.
+    pub fn of(policy: &Policy, level: Level, names: &ReferenceNames) -> Option<Self> {
+        if level == Level::None {
+            return None;
+        }
         // Where TLSA records count, the server name is their base domain (RFC 7672 section 8.1).
-        let wanted = match &config.server_name {
+        let wanted = match &policy.server_name {
             None => None,
             Some(ServerNameChoice::Hostname) => Some(&names.hostname),
             Some(ServerNameChoice::Nexthop) => Some(&names.nexthop),
             Some(ServerNameChoice::Name(name)) => Some(name),
         };
-        Self {
+        // TLS 1.2 knows raw keys too, but the library does not (RFC 7250 section 3).
+        let raw = policy.raw_public_keys && policy.versions.tls13 && level <= Level::Fingerprint;
+        Some(Self {
             server_name: names.dane.first().or(wanted).cloned(),
-            versions: config.versions,
-            suites: config.suites.clone(),
-            groups: config.groups.clone(),
+            versions: Versions { tls12: policy.versions.tls12 && !raw, ..policy.versions },
+            suites: policy.suites.clone(),
+            groups: policy.groups.clone(),
             sha1: level <= Level::Encrypt,
-            certificates: if config.policy.raw_public_keys && level <= Level::Fingerprint {
+            certificates: if raw {
                 ServerCertificates::RawPublicKey
             } else {
                 ServerCertificates::X509
             },
-        }
+            identity: policy.identity.clone(),
+        })
     }
 
-    /// Tells whether this is what would have been offered with another configuration; a verdict for
-    /// that is exact then, although the server was asked for this one.
-    pub fn is_of(&self, config: &Config, level: Level, names: &ReferenceNames) -> bool {
-        *self == Self::of(config, level, names)
+    /// Tells whether this is what another policy would have offered. A verdict for that is exact
+    /// then, although the server was asked for this one.
+    pub fn is_of(&self, policy: &Policy, level: Level, names: &ReferenceNames) -> bool {
+        Self::of(policy, level, names).as_ref() == Some(self)
     }
 }
 
@@ -119,6 +129,7 @@ impl Default for Offer {
             groups: Groups::default(),
             sha1: false,
             certificates: ServerCertificates::X509,
+            identity: Identity::default(),
         }
     }
 }

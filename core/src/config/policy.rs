@@ -5,11 +5,13 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 
-use super::DaneDigests;
+use super::offer::{Groups, Versions};
 use super::trust::{Anchor, TrustStore};
+use super::{DaneDigests, Offer, ServerNameChoice};
 use crate::cert::Digest;
+use crate::tls::Identity;
 
-/// What decides the Verdict besides the level.
+/// What decides the Offer and the Verdict besides the level.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// Names that may be in the certificate; empty stands for the level's own strategy.
@@ -24,14 +26,25 @@ pub struct Policy {
     pub digest: Digest,
     /// The digests that TLSA records may have, the strongest first.
     pub dane_digests: DaneDigests,
+    /// SNI for servers without DANE (`-s`).
+    pub server_name: Option<ServerNameChoice>,
     /// Ask for raw public keys (RFC 7250) at levels up to fingerprint, where pins are of keys only
     /// then (`-x`).
     pub raw_public_keys: bool,
+    /// Protocol versions to offer.
+    pub versions: Versions,
+    /// Cipher suites to offer; `None` offers all.
+    pub suites: Option<Vec<u16>>,
+    /// Key exchange groups to offer.
+    pub groups: Groups,
+    /// Client keys and certificates, shown if a server asks (`-H`, `-k`, `-K`).
+    pub identity: Identity,
 }
 
 impl Default for Policy {
-    /// No names, no pins, nothing trusted, SHA-256.
+    /// No names, no pins, nothing trusted, SHA-256, everything offered.
     fn default() -> Self {
+        let Offer { versions, suites, groups, .. } = Offer::default();
         Self {
             matches: Vec::new(),
             pins: Vec::new(),
@@ -39,7 +52,12 @@ impl Default for Policy {
             anchors: Vec::new(),
             digest: Digest::Sha256,
             dane_digests: DaneDigests::default(),
+            server_name: None,
             raw_public_keys: false,
+            versions,
+            suites,
+            groups,
+            identity: Identity::default(),
         }
     }
 }

@@ -5,9 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use rustls_pki_types::TrustAnchor;
 
+use crate::cert::der::{tag, tlv};
 use crate::cert::{
-    CanonicalName, Certificate, CertificateError, Examined, PemError, PublicKey, read_pem,
+    CanonicalName, Certificate, CertificateError, Examined, KeyKind, PemError, PublicKey, read_pem,
 };
 
 /// Root certificates by subject, in the order in which they were added.
@@ -69,6 +71,46 @@ impl TrustStore {
         Ok(fits)
     }
 
+    /// Adds a root that is known by name, key and constraints only, as lists of Web roots hold it.
+    /// It counts as a certificate without other restrictions and without an end.
+    pub fn add_anchor(&mut self, anchor: &TrustAnchor<'_>) {
+        let subject = tlv(tag::SEQUENCE, &[&anchor.subject]);
+        let spki = tlv(tag::SEQUENCE, &[&anchor.subject_public_key_info]);
+        let algorithm = match PublicKey::parse(&spki).kind {
+            KeyKind::Rsa { .. } | KeyKind::RsaPss { .. } => SHA256_WITH_RSA,
+            _ => ECDSA_WITH_SHA256,
+        };
+        let extension = |oid: &[u8], value: &[u8]| {
+            let value = tlv(tag::OCTET_STRING, &[value]);
+            tlv(tag::SEQUENCE, &[&tlv(tag::OID, &[oid]), &tlv(tag::BOOLEAN, &[&[0xff]]), &value])
+        };
+        let is_ca = tlv(tag::SEQUENCE, &[&tlv(tag::BOOLEAN, &[&[0xff]])]);
+        let mut extensions = extension(BASIC_CONSTRAINTS, &is_ca);
+        if let Some(constraints) = &anchor.name_constraints {
+            let constraints = tlv(tag::SEQUENCE, &[constraints]);
+            extensions.extend(extension(NAME_CONSTRAINTS, &constraints));
+        }
+        let time = |text: &[u8]| tlv(tag::GENERALIZED_TIME, &[text]);
+        let tbs = tlv(
+            tag::SEQUENCE,
+            &[
+                &tlv(tag::constructed(0), &[&tlv(tag::INTEGER, &[&[2]])]),
+                &tlv(tag::INTEGER, &[&[1]]),
+                algorithm,
+                &subject,
+                // RFC 5280 section 4.1.2.5: a date without meaning, and no end.
+                &tlv(tag::SEQUENCE, &[&time(b"19700101000000Z"), &time(b"99991231235959Z")]),
+                &subject,
+                &spki,
+                &tlv(tag::constructed(3), &[&tlv(tag::SEQUENCE, &[&extensions])]),
+            ],
+        );
+        let der = tlv(tag::SEQUENCE, &[&tbs, algorithm, &tlv(tag::BIT_STRING, &[&[0]])]);
+        if let Ok(certificate) = Certificate::parse(der.into()) {
+            self.add(certificate);
+        }
+    }
+
     /// Tells whether nothing is trusted.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -84,6 +126,16 @@ impl TrustStore {
         self.0.get(subject).map_or(&[], Vec::as_slice)
     }
 }
+
+/// The AlgorithmIdentifier of sha256WithRSAEncryption (RFC 5754 section 3.2).
+const SHA256_WITH_RSA: &[u8] =
+    &[0x30, 13, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 11, 5, 0];
+/// The AlgorithmIdentifier of ecdsa-with-SHA256 (RFC 5754 section 3.3).
+const ECDSA_WITH_SHA256: &[u8] = &[0x30, 10, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+/// The identifier of the extension basicConstraints (RFC 5280 section 4.2.1.9).
+const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 19];
+/// The identifier of the extension nameConstraints (RFC 5280 section 4.2.1.10).
+const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 30];
 
 /// A trust anchor: what it is, it vouches for all below it, and the server's own certificate or
 /// key may be one.

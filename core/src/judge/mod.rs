@@ -31,7 +31,7 @@ use self::path::{Path, Trust};
 use crate::cert::{COMMON_NAME, Certificate, Digest, Examined, Name, ORGANIZATION, TextProblem};
 use crate::config::{Level, Policy, ServerCertificates};
 use crate::limits;
-use crate::report::{KeyProof, TlsFacts};
+use crate::report::{KeyProof, Observation, TlsFacts};
 use crate::resolve::Tlsa;
 use crate::time::WallTime;
 
@@ -77,6 +77,34 @@ fn examine(chain: &[Bytes]) -> Vec<Arc<Examined>> {
             .map(|certificate| Arc::new(Examined::new(certificate)))
             .collect(),
     }
+}
+
+/// Judges an observation again, by another policy and without another connection; `None` if no
+/// TLS came about.
+///
+/// The verdict is exact if that policy would have made the same [`Offer`](crate::config::Offer). If
+/// not, the server might have shown something else.
+pub fn judge_again(
+    observation: &Observation,
+    policy: &Policy,
+    level: Level,
+    tlsa: &[Tlsa],
+    names: &ReferenceNames,
+    time: WallTime,
+    links: &mut LinkCache,
+) -> Option<(Verdict, Exactness)> {
+    let verdict = judge(observation.tls.as_ref()?, policy, level, tlsa, names, time, links);
+    let same = observation.offer.as_ref().is_some_and(|offer| offer.is_of(policy, level, names));
+    Some((verdict, if same { Exactness::Exact } else { Exactness::OtherOffer }))
+}
+
+/// What a verdict of [`judge_again`] is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exactness {
+    /// The policy would have made the same offer.
+    Exact,
+    /// The policy would have made another offer, which the server might have answered otherwise.
+    OtherOffer,
 }
 
 /// What the policy demands of a server at a level.

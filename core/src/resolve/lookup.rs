@@ -120,3 +120,69 @@ impl Lookup {
         Step::Done(Err(error), ttl)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resolve::message::Records;
+    use crate::resolve::name::from_text;
+
+    fn name(text: &str) -> Name {
+        from_text(text).unwrap()
+    }
+
+    /// An answer with these aliases, and an address of `end`.
+    fn reply(aliases: &[(&str, &str)], end: &str) -> Reply {
+        let address = Data::A([192, 0, 2, 1].into());
+        let records = Records {
+            aliases: aliases.iter().map(|(owner, target)| (name(owner), name(target))).collect(),
+            data: vec![(name(end), address)],
+            ttl: Some(60),
+            ..Records::default()
+        };
+        let records = Some(records);
+        Reply { rcode: 0, authentic: true, edns: true, signed: true, records }
+    }
+
+    fn take(aliases: &[(&str, &str)], end: &str) -> Step {
+        let question = Question::new(name("a.test"), RecordType::A);
+        Lookup::new(&question).take(Ok(reply(aliases, end)), true)
+    }
+
+    #[test]
+    fn chain_within_one_answer() {
+        let chain = [("b.test", "c.test"), ("A.test", "B.test")];
+        let Step::Done(Ok(found), ttl) = take(&chain, "C.test") else { panic!() };
+        assert_eq!((found.owner.to_string(), found.secure), ("c.test".to_owned(), true));
+        assert_eq!(ttl, Duration::from_secs(60));
+    }
+
+    #[test]
+    fn loop_within_one_answer() {
+        for aliases in [
+            &[("a.test", "a.test")][..],
+            &[("a.test", "b.test"), ("b.test", "A.test")],
+            &[("a.test", "b.test"), ("b.test", "c.test"), ("c.test", "b.test")],
+        ] {
+            let step = take(aliases, "elsewhere.test");
+            assert!(matches!(step, Step::Done(Err(LookupError::AliasLoop { .. }), _)), "{step:?}");
+        }
+    }
+
+    #[test]
+    fn records_of_other_names_do_not_count() {
+        let Step::Done(Err(error), _) = take(&[("b.test", "c.test")], "c.test") else { panic!() };
+        assert!(error.is_not_found());
+    }
+
+    #[test]
+    fn alias_of_something_that_is_no_host() {
+        let bad = Name::bytes_from_str(r"a\032b.test").unwrap();
+        let mut reply = reply(&[], "end.test");
+        reply.records.as_mut().unwrap().aliases.push((name("a.test"), bad));
+        let question = Question::new(name("a.test"), RecordType::A);
+        let step = Lookup::new(&question).take(Ok(reply), true);
+        let wanted = LookupError::InvalidName { name: "a.test".to_owned() };
+        assert!(matches!(step, Step::Done(Err(error), _) if error == wanted));
+    }
+}

@@ -1,5 +1,21 @@
 //! From a destination to the servers to try: routing, addresses, TLSA records and their security.
 //!
+//! Each room asks the next one, and nobody below a line knows who is above it:
+//!
+//! | file | turns | into |
+//! |---|---|---|
+//! | `route` | a destination | targets, one after the other, the best first |
+//! | `order`, `policy` | records and facts | order and level; pure functions |
+//! | `host` | a mail host | its addresses and the TLSA records that go with each |
+//! | `resolver`, `cache`, `trust` | a question of any machine | an answer, shared, and whether it is secure |
+//! | `lookup` | an alias chain | one answer |
+//! | `query`, `stream` | one question | one reply: retry, next server, TCP |
+//! | `message` | octets | records |
+//!
+//! A machine asks by `Cx::ask` and is woken when the answer is there.
+//! [`RouteFinder`] runs a route by itself, without connecting anywhere; [`ResolverTest`] finds out
+//! what the name servers can do.
+//!
 //! # Round trips of a cold probe before it connects
 //!
 //! Questions leave as soon as they can be written, so what counts is how many answers depend on
@@ -13,6 +29,12 @@
 //!
 //! A mail host that is an alias takes one more, for the TLSA records at the end of the alias. A
 //! test holds each of these to the microsecond.
+//!
+//! # What is secure
+//!
+//! An answer is secure if every step of its alias chain came with the AD bit from a name server
+//! whose AD bit counts ([`DnssecTrust`](crate::config::DnssecTrust)). Nothing else makes it so, and
+//! what is asked for ahead is thrown away where the security that it needs is missing.
 
 mod cache;
 mod conf;

@@ -34,7 +34,7 @@ pub(crate) struct Client {
 
 /// Names one query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct QueryId(u64);
+pub(crate) struct QueryId(pub(super) u64);
 
 /// How to ask.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -86,3 +86,46 @@ impl Stream {
         if self.waiting.is_empty() { self.used + limits::DNS_IDLE } else { Instant::NEVER }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::WallTime;
+    use std::net::SocketAddr;
+
+    #[test]
+    fn messages_find_who_waits_for_them() {
+        let mut cx = Cx::new([1; 32], WallTime(0));
+        let server = SocketAddr::from(([192, 0, 2, 1], 53)).into();
+        let mut stream = Stream::open(&mut cx, server);
+        assert_eq!(stream.idle_until(), Instant::START + limits::DNS_IDLE);
+        let ids = [0, 1]
+            .map(|query| stream.send(&mut cx, QueryId(query), |id| id.to_be_bytes().to_vec()));
+        assert_eq!(stream.idle_until(), Instant::NEVER);
+
+        let message = |id: u16, text: &[u8]| {
+            let length = u16::try_from(2 + text.len()).unwrap();
+            [&length.to_be_bytes()[..], &id.to_be_bytes(), text].concat()
+        };
+        let stranger = (0..).find(|id| !ids.contains(id)).unwrap();
+        // The first is shorter than an id, the second is for nobody.
+        let bytes = [
+            vec![0, 1, 0],
+            message(stranger, b"x"),
+            message(ids[1], b"second"),
+            message(ids[0], b"first"),
+        ]
+        .concat();
+        let mut whole = stream.receive(&bytes);
+        let pieces: Vec<_> = bytes.iter().flat_map(|byte| stream.receive(&[*byte])).collect();
+        assert_eq!(whole, pieces);
+        let (query, first) = whole.pop().unwrap();
+        assert_eq!((query, &first[2..]), (QueryId(0), &b"first"[..]));
+        assert_eq!(whole.len(), 1);
+
+        let later = Instant::from_micros(7);
+        ids.iter().for_each(|id| stream.forget(later, *id));
+        assert_eq!(stream.idle_until(), later + limits::DNS_IDLE);
+        assert!(stream.receive(&bytes).is_empty());
+    }
+}

@@ -23,6 +23,10 @@ pub(crate) struct Plan {
     pub(crate) wrapper: bool,
     /// Not the first session with this server.
     pub(crate) again: bool,
+    /// Another session follows if this one's handshake fails, so that is not told.
+    pub(crate) tentative: bool,
+    /// A tentative session went before: what precedes TLS was told.
+    pub(crate) retried: bool,
     pub(crate) helo_name: String,
     pub(crate) connect_timeout: std::time::Duration,
     pub(crate) command_timeout: std::time::Duration,
@@ -212,8 +216,10 @@ impl Dialogue {
         }
         let Some(Ok(setup)) = &self.plan.tls else { return };
         let (setup, watch) = (setup.clone(), self.plan.watch);
-        cx.tell(Event::Negotiating(self.observation.peer.clone(), setup.offer().clone()));
-        if let Some(wanted) = &setup.offer().server_name {
+        if !self.plan.retried {
+            cx.tell(Event::Negotiating(self.observation.peer.clone(), setup.offer().clone()));
+        }
+        if let Some(wanted) = setup.offer().server_name.as_ref().filter(|_| !self.plan.retried) {
             match setup.server_name() {
                 Some(name) if watch.messages => cx.tell(Event::ServerName(name)),
                 Some(_) => {}
@@ -292,7 +298,7 @@ impl Dialogue {
 
     fn connect_ending(&mut self, cx: &mut Cx) -> Option<Ending> {
         if self.opened {
-            if !self.plan.again {
+            if self.shows(Step::Connect) {
                 cx.tell(Event::Connected(self.observation.peer.clone()));
             }
             return Some(Ending::Well);
@@ -321,7 +327,9 @@ impl Dialogue {
                 },
             },
         };
-        cx.tell(Event::HandshakeFailed(self.observation.peer.clone(), error.clone()));
+        if !self.plan.tentative {
+            cx.tell(Event::HandshakeFailed(self.observation.peer.clone(), error.clone()));
+        }
         self.observation.handshake_error = Some(error);
         self.tell_cache(cx, CacheStep::Removed);
         self.session_key = None;
@@ -399,9 +407,13 @@ impl Dialogue {
         }
     }
 
-    /// Later passes repeat what was shown: only greeting and QUIT are told again.
+    /// Tells whether a step is worth telling, or would only repeat what was told.
     fn shows(&self, step: Step) -> bool {
-        !self.plan.again || matches!(step, Step::Greeting | Step::Quit)
+        match (self.plan.again, self.plan.retried) {
+            (true, _) => matches!(step, Step::Greeting | Step::Quit),
+            (false, true) => self.secured,
+            (false, false) => true,
+        }
     }
 
     /// Tells why the connection did not come about.

@@ -13,6 +13,7 @@ use crate::random::Random;
 use crate::report::{KeyProof, SignatureScheme, TlsError};
 use crate::time::WallTime;
 
+use super::identity::ReadyIdentity;
 use super::sessions::Sessions;
 
 thread_local! {
@@ -25,6 +26,7 @@ pub(super) struct Loan {
     pub(super) random: Random,
     pub(super) wall_time: WallTime,
     pub(super) sessions: Sessions,
+    pub(super) identity: ReadyIdentity,
     pub(super) record: Record,
 }
 

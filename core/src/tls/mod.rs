@@ -1,6 +1,7 @@
 //! TLS: bytes in, bytes and facts out.
 
 mod groups;
+mod identity;
 mod loan;
 mod provider;
 mod sessions;
@@ -11,6 +12,7 @@ mod tunnel;
 mod watch;
 mod witness;
 
+pub use identity::{Identity, IdentityError};
 pub use provider::Setup;
 pub use sessions::SessionKey;
 pub(crate) use sessions::{SessionCache, Sessions};

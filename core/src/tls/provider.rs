@@ -10,6 +10,7 @@ use rustls_pki_types::{ServerName, UnixTime};
 
 use crate::config::{Offer, OfferFlaw, Versions};
 
+use super::identity::ReadyIdentity;
 use super::sessions::LentSessions;
 use super::{groups, loan, witness};
 
@@ -21,6 +22,7 @@ pub struct Setup {
     pub(super) config: Arc<ClientConfig>,
     /// The name in the SNI extension, or a stand-in that is not sent.
     pub(super) server_name: ServerName<'static>,
+    pub(super) identity: ReadyIdentity,
 }
 
 impl Setup {
@@ -66,7 +68,8 @@ impl Setup {
             // Stands in where no name is sent; an address is never put into SNI.
             None => std::net::Ipv4Addr::UNSPECIFIED.into(),
         };
-        Ok(Self { offer, config: Arc::new(config), server_name })
+        let identity = offer.identity.ready();
+        Ok(Self { offer, config: Arc::new(config), server_name, identity })
     }
 
     /// Tells what is offered.

@@ -8,7 +8,7 @@ use rustls::{ServerConfig, ServerConnection};
 use rustls_pki_types::PrivatePkcs8KeyDer;
 
 use super::{Flow, SessionCache, SessionKey, Sessions, Setup, Tunnel};
-use crate::config::{Groups, Offer, Versions, Watch};
+use crate::config::{Groups, Offer, ServerCertificates, Versions, Watch};
 use crate::limits;
 use crate::random::Random;
 use crate::report::{Alert, Group, KeyProof, Peer, PeerAddress, TlsError, TlsFacts, TlsVersion};
@@ -377,4 +377,31 @@ fn server_names_are_sent_only_where_they_can_be() {
     for unfit in ["192.0.2.1", "::1", "bad name!", "", "-x.example"] {
         assert_eq!(name(unfit), None, "{unfit}");
     }
+}
+
+#[test]
+fn raw_public_keys_prove_themselves() {
+    let pair = rcgen::KeyPair::generate().expect("works");
+    let key = PrivatePkcs8KeyDer::from(pair.serialize_der()).into();
+    let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).expect("is supported");
+    let spki = key.public_key().expect("is known").to_vec();
+    let shown = CertifiedKey::new(vec![spki.clone().into()], key);
+    let resolver = rustls::server::AlwaysResolvesServerRawPublicKeys::new(Arc::new(shown));
+    let raw = server_with(|config| config.cert_resolver = Arc::new(resolver));
+    let offer = Offer {
+        versions: Versions { tls12: false, tls13: true },
+        certificates: ServerCertificates::RawPublicKey,
+        ..Offer::default()
+    };
+    let setup = Arc::new(Setup::new(Arc::new(offer)).expect("offers something"));
+    let mut pair = Pair::new(&setup, &raw, 1);
+    pair.settle(usize::MAX);
+    let facts = pair.facts.expect("complete");
+    assert_eq!(facts.certificates, ServerCertificates::RawPublicKey);
+    assert_eq!((&facts.chain[..], facts.key_proof), (&[spki.into()][..], KeyProof::Proved));
+
+    // A server of certificates has nothing to show, and one of the two says so.
+    let mut pair = Pair::new(&setup, &server(), 1);
+    pair.settle(usize::MAX);
+    assert!(pair.error.is_some() && pair.facts.is_none());
 }

@@ -78,7 +78,9 @@ impl Tunnel {
         sessions: Sessions,
         watch: Watch,
     ) -> Result<(Self, Flow), TlsError> {
-        let mut loan = Some(Loan { random, wall_time, sessions, record: Record::default() });
+        let identity = setup.identity.clone();
+        let record = Record::default();
+        let mut loan = Some(Loan { random, wall_time, sessions, identity, record });
         let conn = lend(&mut loan, || {
             UnbufferedClientConnection::new(setup.config.clone(), setup.server_name.clone())
         })
@@ -146,10 +148,10 @@ impl Tunnel {
 
     /// Tells what is known of the connection; `None` before its handshake is complete.
     pub(crate) fn facts(&self) -> Option<TlsFacts> {
-        let version = match self.conn.protocol_version()? {
-            ProtocolVersion::TLSv1_2 => TlsVersion::Tls12,
-            ProtocolVersion::TLSv1_3 => TlsVersion::Tls13,
-            _ => return None,
+        let version = match self.conn.protocol_version() {
+            Some(ProtocolVersion::TLSv1_2) => TlsVersion::Tls12,
+            Some(ProtocolVersion::TLSv1_3) => TlsVersion::Tls13,
+            None | Some(_) => return None,
         };
         let suite = self.conn.negotiated_cipher_suite()?.suite();
         let kind = self.conn.handshake_kind()?;

@@ -135,7 +135,7 @@ impl ServerCertVerifier for Witness {
     }
 }
 
-/// Notes that a client certificate was asked for.
+/// Notes that a client certificate was asked for, and shows one that fits.
 #[derive(Debug)]
 struct LentIdentity;
 
@@ -143,10 +143,13 @@ impl ResolvesClientCert for LentIdentity {
     fn resolve(
         &self,
         _root_hint_subjects: &[&[u8]],
-        _schemes: &[rustls::SignatureScheme],
+        schemes: &[rustls::SignatureScheme],
     ) -> Option<Arc<CertifiedKey>> {
-        loan::borrow(|loan| loan.record.client_certificate_requested = true);
-        None
+        let identity = loan::borrow(|loan| {
+            loan.record.client_certificate_requested = true;
+            loan.identity.clone()
+        })?;
+        identity.choose(schemes)
     }
 
     fn has_certs(&self) -> bool {

@@ -2,6 +2,7 @@
 //! very same ones.
 
 mod mail;
+pub(crate) mod names;
 mod script;
 mod tls;
 
@@ -10,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 pub use mail::{Journal, MailServer};
+pub use names::NameServer;
 pub use script::{Answer, Script};
 pub use tls::{ClientAuth, Tickets, TlsSetup};
 
@@ -52,7 +54,7 @@ pub enum Act {
     Pause(Duration),
     /// Hangs up after what was sent; the other side sees an end of stream.
     End,
-    /// Breaks the connection off.
+    /// Breaks the connection off. Of datagrams: tells that nobody is there.
     Reset,
 }
 

@@ -65,7 +65,11 @@ impl Default for Link {
 impl Link {
     /// Makes a link with so many milliseconds each way.
     pub fn latency(millis: u64) -> Self {
-        let latency = Duration::from_millis(millis);
+        Self::symmetric(Duration::from_millis(millis))
+    }
+
+    /// Makes a link with this latency each way.
+    pub fn symmetric(latency: Duration) -> Self {
         Self { latency_in: latency, latency_out: latency, ..Self::default() }
     }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use tlsfinger_core::cert::Digest;
 use tlsfinger_core::config::{
-    Anchor, Config, Level, MatchRule, Offer, Pin, Policy, ServerCertificates, read_trust,
+    Anchor, Level, MatchRule, Offer, Pin, Policy, ServerCertificates, read_trust,
 };
 use tlsfinger_core::judge::{
     LinkCache, Match, NameProblem, ReferenceNames, Status, VerifyError, judge,
@@ -159,17 +159,19 @@ fn raw_public_keys() {
 
 #[test]
 fn offers_tell_whether_a_verdict_is_exact() {
-    let config = Config::default();
+    let policy = Policy::default();
     let plain = ReferenceNames { dane: Vec::new(), ..names() };
-    let dane = Offer::of(&config, Level::Dane, &names());
+    let offer =
+        |policy: &Policy, level, names: &ReferenceNames| Offer::of(policy, level, names).unwrap();
+    assert_eq!(Offer::of(&policy, Level::None, &plain), None);
+    let dane = offer(&policy, Level::Dane, &names());
     assert_eq!(dane.server_name.as_deref(), Some(HOST));
-    let secure = Offer::of(&config, Level::Secure, &plain);
-    assert!(secure.is_of(&config, Level::Verify, &plain));
-    assert!(!secure.is_of(&config, Level::Dane, &names()));
-    assert!(!secure.is_of(&config, Level::Encrypt, &plain));
-    let policy = Policy { raw_public_keys: true, ..Policy::default() };
-    let raw = Config { policy, ..Config::default() };
-    assert!(!Offer::of(&config, Level::May, &plain).is_of(&raw, Level::May, &plain));
+    let secure = offer(&policy, Level::Secure, &plain);
+    assert!(secure.is_of(&policy, Level::Verify, &plain));
+    assert!(!secure.is_of(&policy, Level::Dane, &names()));
+    assert!(!secure.is_of(&policy, Level::Encrypt, &plain));
+    let raw = Policy { raw_public_keys: true, ..Policy::default() };
+    assert!(!offer(&policy, Level::May, &plain).is_of(&raw, Level::May, &plain));
     assert!(secure.is_of(&raw, Level::Secure, &plain));
 }
 
