@@ -78,7 +78,11 @@ impl TrustStore {
         let spki = tlv(tag::SEQUENCE, &[&anchor.subject_public_key_info]);
         let algorithm = match PublicKey::parse(&spki).kind {
             KeyKind::Rsa { .. } | KeyKind::RsaPss { .. } => SHA256_WITH_RSA,
-            _ => ECDSA_WITH_SHA256,
+            KeyKind::Ec(_)
+            | KeyKind::Ed25519
+            | KeyKind::Ed448
+            | KeyKind::Dsa { .. }
+            | KeyKind::Other(_) => ECDSA_WITH_SHA256,
         };
         let extension = |oid: &[u8], value: &[u8]| {
             let value = tlv(tag::OCTET_STRING, &[value]);
