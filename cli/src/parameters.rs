@@ -27,6 +27,10 @@ pub(crate) struct Parameters {
     pub(crate) dnssec_probe: Option<DnssecProbe>,
     /// `smtp_tls_fingerprint_digest`
     pub(crate) fingerprint_digest: String,
+    /// The digest is the default of an old `compatibility_level`: nobody chose it.
+    pub(crate) digest_is_old_default: bool,
+    /// `tls_append_default_CA`
+    pub(crate) append_default_ca: bool,
     /// `tls_dane_digests`
     pub(crate) dane_digests: DaneDigests,
     /// `tls_high_cipherlist`
@@ -62,10 +66,11 @@ impl Parameters {
         let families = source.families()?;
         let dnssec_probe = source.dnssec_probe()?;
         // MD5 was the default of old.
-        let fingerprint_digest = source.text(
-            "smtp_tls_fingerprint_digest",
-            "${{$compatibility_level} <level {3.6} ? {md5} : {sha256}}",
-        )?;
+        let digest = "smtp_tls_fingerprint_digest";
+        let digest_is_set = source.main_cf.is_set(digest);
+        let fingerprint_digest =
+            source.text(digest, "${{$compatibility_level} <level {3.6} ? {md5} : {sha256}}")?;
+        let append_default_ca = source.boolean("tls_append_default_CA", "no")?;
         let (dane_digests, problems) =
             DaneDigests::parse(&source.text("tls_dane_digests", "sha512 sha256")?);
         notes.extend(problems.iter().map(|problem| Message::warning(dane_digest(problem))));
@@ -80,7 +85,9 @@ impl Parameters {
             known_ports,
             families,
             dnssec_probe,
+            digest_is_old_default: !digest_is_set && fingerprint_digest == "md5",
             fingerprint_digest,
+            append_default_ca,
             dane_digests,
             high_ciphers,
             medium_ciphers,
@@ -336,6 +343,10 @@ mod tests {
         assert_eq!(parameters("compatibility_level = 3.6", &[]).charset, Charset::Utf8);
         assert_eq!(parameters("", &[("smtputf8_enable", "YES")]).charset, Charset::Utf8);
         assert_eq!(parameters("known_tcp_ports = x=7", &[]).known_ports.port("x"), Some(7));
+        assert!(parameters("", &[]).digest_is_old_default);
+        assert!(!parameters("compatibility_level = 3.6", &[]).digest_is_old_default);
+        let digest = &[("smtp_tls_fingerprint_digest", "md5")];
+        assert!(!parameters("", digest).digest_is_old_default);
         let none = Parameters::evaluate(None, &[], "a.b", &mut Vec::new()).unwrap();
         assert_eq!((none.charset, none.my_host_name.as_str()), (Charset::Utf8, "a.b"));
         assert_eq!(none.known_ports, KnownPorts::default());

@@ -134,6 +134,12 @@ pub(crate) fn decide(
         return Err(Refusal::Usage(UsageError::NoDestination));
     };
     let matches = policy::matches(matches, level, log, notes);
+    if !matches.pins.is_empty() && options.digest.is_none() && parameters.digest_is_old_default {
+        notes.push(Message::info(
+            "using backwards-compatible default setting smtp_tls_fingerprint_digest=md5 to \
+             compute certificate fingerprints",
+        ));
+    }
     let known_ports = &parameters.known_ports;
     let port_of =
         |name: &str| known_ports.port(name).or_else(|| tcp_port(&(system.services)(), name));

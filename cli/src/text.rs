@@ -68,9 +68,13 @@ impl Narrator {
             Event::LookupFailed(error) => {
                 say(Message::info(format!("Destination address lookup failed: {error}")));
             }
-            Event::ConnectFailed(peer, error) => say(self.connect_failed(peer, error)),
+            Event::ConnectFailed(peer, error) => {
+                self.tried(peer, say);
+                say(self.connect_failed(peer, error));
+            }
             Event::Connected(peer) => {
                 self.peer = peer.to_string();
+                self.tried(peer, say);
                 if self.show.chat {
                     say(Message::info(format!("Connected to {peer}")));
                 }
@@ -145,6 +149,16 @@ impl Narrator {
             for line in chain::lines(&facts, self.show.digest) {
                 say(Message::bare(line));
             }
+        }
+    }
+
+    /// Tells which address a connection was tried to, before how that went.
+    fn tried(&self, peer: &Peer, say: &mut dyn FnMut(Message)) {
+        if let PeerAddress::Inet(ip, port) = peer.address
+            && self.show.verbose > 0
+        {
+            let name = &peer.name;
+            say(Message::info(format!("connect_addr: trying: {name}[{ip}] port {port}...")));
         }
     }
 

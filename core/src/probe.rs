@@ -237,6 +237,10 @@ impl Visit {
         else {
             return;
         };
+        if !matches!(end, Approached::Unreachable(_)) {
+            // Nothing after the connection leads to another host.
+            self.route.stop(cx);
+        }
         match end {
             Approached::Secured(facts) => {
                 let verdict = Arc::new(self.judge(cx, &target, &facts));

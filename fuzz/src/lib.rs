@@ -2,6 +2,7 @@
 //! committed corpus.
 
 mod names;
+mod settings;
 mod verdict;
 
 use std::collections::BTreeSet;
@@ -14,6 +15,7 @@ use tlsfinger_core::machine::{LookupId, Stop, TransportId};
 use tlsfinger_core::{Input, Instant, IoError, IoErrorKind, Machine, Output, Probe, WallTime};
 
 pub use names::names;
+pub use settings::settings;
 pub use verdict::verdict;
 
 /// A target: takes one case, panics if it shows a fault.
@@ -24,6 +26,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("certificate", certificate),
     ("names", names),
     ("probe", probe),
+    ("settings", settings),
     ("trace", trace),
     ("verdict", verdict),
 ];

@@ -22,7 +22,7 @@ use crate::playbook;
 use crate::referee::Referee;
 use crate::zones::Zones;
 
-pub use link::{Connect, Cut, How, Link};
+pub use link::{Connect, How, Link};
 pub use run::{Run, Word};
 
 /// The world around one machine.
@@ -36,6 +36,8 @@ pub struct World<M> {
     future: BTreeMap<(Instant, u64), Happening>,
     decided: u64,
     wires: BTreeMap<TransportId, Wire>,
+    /// How many datagrams went to each endpoint, and came from it.
+    datagrams: BTreeMap<Endpoint, (u64, u64)>,
     log: Vec<(Instant, Word)>,
     steps: usize,
     ghosts: bool,
@@ -68,6 +70,7 @@ enum Happening {
 struct Wire {
     link: Link,
     peer: Box<dyn Peer>,
+    endpoint: Endpoint,
     datagrams: bool,
     state: State,
     /// What the machine sent before the transport was open.
@@ -86,7 +89,7 @@ struct Wire {
     in_flight: usize,
     /// When the next piece for the machine can arrive.
     free_in: Instant,
-    /// Octets or datagrams so far, to the machine and to the peer.
+    /// Octets of a stream so far, to the machine and to the peer.
     count_in: u64,
     count_out: u64,
 }
@@ -126,6 +129,7 @@ impl<M: Machine> World<M> {
             future: BTreeMap::new(),
             decided: 0,
             wires: BTreeMap::new(),
+            datagrams: BTreeMap::new(),
             log: vec![],
             steps: 0,
             ghosts: false,
@@ -315,6 +319,7 @@ impl<M: Machine> World<M> {
         let wire = Wire {
             link,
             peer,
+            endpoint: endpoint.clone(),
             datagrams,
             state: State::Opening,
             queued: vec![],
@@ -364,8 +369,9 @@ impl<M: Machine> World<M> {
         let Some(wire) = self.wires.get_mut(&id) else { return };
         let at = self.now + wire.link.latency_out;
         if wire.datagrams {
-            let number = wire.count_out;
-            wire.count_out += 1;
+            let (count, _) = self.datagrams.entry(wire.endpoint.clone()).or_default();
+            let number = *count;
+            *count += 1;
             for after in wire.link.fate_out.of(number) {
                 self.decide(at + after, Happening::PeerReceives(id, bytes.clone()));
             }
@@ -524,8 +530,9 @@ impl<M: Machine> World<M> {
                 self.decide(self.now + pause, Happening::PeerGoesOn(id));
             }
             Act::Send(bytes) if wire.datagrams => {
-                let number = wire.count_in;
-                wire.count_in += 1;
+                let (_, count) = self.datagrams.entry(wire.endpoint.clone()).or_default();
+                let number = *count;
+                *count += 1;
                 for after in wire.link.fate_in.of(number) {
                     let wire = self.wires.get_mut(&id).expect("it was there");
                     wire.in_flight += bytes.len();

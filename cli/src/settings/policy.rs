@@ -94,7 +94,8 @@ impl Engine {
         let name = options.digest.as_deref().unwrap_or(&parameters.fingerprint_digest);
         let digest = digest(name, notes);
         // The first failure ends it.
-        let roots = digest.as_ref().map_or(Err(NoTls), |_| roots(options, system, notes));
+        let roots =
+            digest.as_ref().map_or(Err(NoTls), |_| roots(options, parameters, system, notes));
         let identity = roots.as_ref().ok().and_then(|_| identity::read(options, system, notes));
         Self {
             is_off: identity.is_none(),
@@ -122,6 +123,7 @@ fn digest(name: &str, notes: &mut Vec<Message>) -> Result<Digest, NoTls> {
 /// Reads the root certificates (`-F`, `-P`).
 fn roots(
     options: &Options,
+    parameters: &Parameters,
     system: &System,
     notes: &mut Vec<Message>,
 ) -> Result<TrustStore, NoTls> {
@@ -151,8 +153,18 @@ fn roots(
     if options.webpki_roots {
         webpki_roots::TLS_SERVER_ROOTS.iter().for_each(|root| store.add_anchor(root));
     }
+    if parameters.append_default_ca && (options.ca_file.is_some() || options.ca_path.is_some()) {
+        if let Ok(file) = (system.read)(Path::new(DEFAULT_CA_FILE)) {
+            let _ = store.add_pem(&file.text);
+        }
+        add_directory(&mut store, Path::new(DEFAULT_CA_PATH), system);
+    }
     Ok(store)
 }
+
+/// Where OpenSSL looks for root certificates by itself, as Debian builds it.
+const DEFAULT_CA_FILE: &str = "/usr/lib/ssl/cert.pem";
+const DEFAULT_CA_PATH: &str = "/usr/lib/ssl/certs";
 
 /// Adds the certificates of a directory made by c_rehash(1). A directory or file that cannot be
 /// read adds nothing, as in the reference.

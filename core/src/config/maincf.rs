@@ -69,6 +69,11 @@ impl MainCf {
         self.0.insert(name.to_owned(), Entry { text: value.to_owned(), line: None });
     }
 
+    /// Tells whether a parameter is set, or was evaluated before.
+    pub fn is_set(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// Tells the line of the file that a parameter's value stands on.
     pub fn line(&self, name: &str) -> Option<usize> {
         self.0.get(name)?.line

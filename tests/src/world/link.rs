@@ -124,25 +124,25 @@ impl Link {
         self
     }
 
-    /// Loses the peer's datagrams of these numbers, from 0.
+    /// Loses the datagrams that come from the endpoint with these numbers, from 0.
     pub fn lose_in(mut self, numbers: impl Into<Vec<u64>>) -> Self {
         self.fate_in.lost = numbers.into();
         self
     }
 
-    /// Loses the machine's datagrams of these numbers, from 0.
+    /// Loses the datagrams that go to the endpoint with these numbers, from 0.
     pub fn lose_out(mut self, numbers: impl Into<Vec<u64>>) -> Self {
         self.fate_out.lost = numbers.into();
         self
     }
 
-    /// Delivers the peer's datagram of this number a second time, so much later.
+    /// Delivers the datagram that comes from the endpoint with this number twice, then so much later.
     pub fn repeat_in(mut self, number: u64, later: Duration) -> Self {
         self.fate_in.repeated.push((number, later));
         self
     }
 
-    /// Delivers the peer's datagram of this number late.
+    /// Delivers the datagram that comes from the endpoint with this number late.
     pub fn delay_in(mut self, number: u64, by: Duration) -> Self {
         self.fate_in.delayed.push((number, by));
         self
@@ -151,7 +151,7 @@ impl Link {
 
 /// A place in a stream where the connection breaks.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Cut(Option<(u64, How)>);
+pub(super) struct Cut(Option<(u64, How)>);
 
 impl Cut {
     /// Tells what happens before any octet.

@@ -7,3 +7,4 @@
 mod names;
 mod servers;
 mod sessions;
+mod trust;

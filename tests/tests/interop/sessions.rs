@@ -16,7 +16,7 @@ fn starttls() {
             "< 250 CHUNKING",
             "> STARTTLS",
             "< 220 2.0.0 Ready to start TLS",
-            "Untrusted TLS connection established to postfix.test[192.0.2.1]:25: TLSv1.3 with \
+            "Verified TLS connection established to postfix.test[192.0.2.1]:25: TLSv1.3 with \
              cipher TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange x25519 server-signature \
              RSA-PSS (2048 bits) server-digest SHA256",
             "> EHLO client.test",
@@ -29,7 +29,7 @@ fn starttls() {
         "[exim.test]",
         &[
             "< 220 exim.test ESMTP Exim 4.96",
-            "Untrusted TLS connection established to exim.test[192.0.2.20]:25: TLSv1.3 with \
+            "Verified TLS connection established to exim.test[192.0.2.20]:25: TLSv1.3 with \
              cipher TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange x25519 server-signature \
              ECDSA (prime256v1) server-digest SHA256",
             "< 221 exim.test closing connection",
@@ -38,13 +38,13 @@ fn starttls() {
     servers.agree(
         "[sendmail.test]",
         &[
-            "Untrusted TLS connection established to sendmail.test[192.0.2.30]:25: TLSv1.3 with \
+            "Verified TLS connection established to sendmail.test[192.0.2.30]:25: TLSv1.3 with \
              cipher TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange secp256r1 server-signature \
              RSA-PSS (2048 bits) server-digest SHA256",
             "< 221 2.0.0 sendmail.test closing connection",
         ],
     );
-    servers.agree("[2001:db8::1]", &["Connected to 2001:db8::1[2001:db8::1]:25"]);
+    servers.agree("-l may [2001:db8::1]", &["Connected to 2001:db8::1[2001:db8::1]:25"]);
     servers.agree("-c [postfix-ec.test]", &[]);
     servers.agree(
         "[plain.test]",
@@ -106,25 +106,23 @@ fn lmtp_over_a_unix_socket() {
 #[test]
 fn one_protocol_version_only() {
     let Some(servers) = Servers::find() else { return };
-    for (host, peer, tls) in [
+    for (host, summary) in [
         (
             "tls12.test",
-            "tls12.test[192.0.2.3]:25",
-            "TLSv1.2 with cipher ECDHE-RSA-AES256-GCM-SHA384",
+            "Verified TLS connection established to tls12.test[192.0.2.3]:25: TLSv1.2 with cipher \
+             ECDHE-RSA-AES256-GCM-SHA384 (256/256 bits)",
         ),
         (
             "tls12-ec.test",
-            "tls12-ec.test[192.0.2.4]:25",
-            "TLSv1.2 with cipher ECDHE-ECDSA-AES256-GCM-SHA384",
+            "Untrusted TLS connection established to tls12-ec.test[192.0.2.4]:25: TLSv1.2 with \
+             cipher ECDHE-ECDSA-AES256-GCM-SHA384 (256/256 bits)",
         ),
     ] {
-        let summary =
-            format!("Untrusted TLS connection established to {peer}: {tls} (256/256 bits)");
-        servers.agree(&format!("[{host}]"), &[&summary, "> EHLO client.test", "< 221 2.0.0 Bye"]);
+        servers.agree(&format!("[{host}]"), &[summary, "> EHLO client.test", "< 221 2.0.0 Bye"]);
     }
     servers.agree(
         "[tls13.test]",
-        &["Untrusted TLS connection established to tls13.test[192.0.2.5]:25: TLSv1.3 with cipher \
+        &["Verified TLS connection established to tls13.test[192.0.2.5]:25: TLSv1.3 with cipher \
            TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange x25519 server-signature ECDSA \
            (prime256v1) server-digest SHA256"],
     );
@@ -145,6 +143,28 @@ fn client_certificate_asked_for() {
     );
     servers.agree("[exim.test]:587", &["lost connection while sending EHLO"]);
     servers.agree("[exim.test]:588", &["SSL_connect error to exim.test[192.0.2.20]:588: -1"]);
+}
+
+/// Sessions resumed on a second connection: by ticket of TLS 1.3 and TLS 1.2. Exim has none.
+#[test]
+fn session_reuse() {
+    let Some(servers) = Servers::find() else { return };
+    for (destination, peer) in [
+        ("[postfix.test]", "postfix.test[192.0.2.1]:25"),
+        ("[tls12.test]", "tls12.test[192.0.2.3]:25"),
+        ("[sendmail.test]", "sendmail.test[192.0.2.30]:25"),
+        ("-S [dovecot.test]", "dovecot.test[192.0.2.40]:24"),
+    ] {
+        contains(
+            &servers.probe(&format!("-c -r 1 {destination}")),
+            &[
+                "Reconnecting after 1 seconds",
+                &format!("{peer}: Reusing old session"),
+                "Found a previously used server.  Done reconnecting.",
+            ],
+        );
+    }
+    servers.agree("-c -r 1 [exim.test]", &["Server declined session caching. Done reconnecting."]);
 }
 
 #[test]

@@ -159,8 +159,14 @@ proptest! {
         }
         let mut trust = TrustStore::default();
         trust.add(cert::Certificate::parse(root.der().to_vec().into()).expect("is readable"));
+        // A root that is known by name and key alone vouches like its certificate.
+        let mut anchors = TrustStore::default();
+        anchors.add_anchor(&anchor_from_trusted_cert(root.der()).expect("is an anchor"));
+        let by_anchor = Chain { sent: sent.iter().map(|der| der.to_vec().into()).collect(), trust: anchors, root: None };
+        let by_anchor = by_anchor.judge(Level::Verify, Policy::default(), &[]);
         let ours = Chain { sent: sent.iter().map(|der| der.to_vec().into()).collect(), trust, root: None };
         let verdict = ours.judge(Level::Verify, Policy::default(), &[]);
+        prop_assert_eq!(&by_anchor.status, &verdict.status, "{:?}", by_anchor);
         prop_assert_eq!(verdict.status == Status::Verified, webpki_accepts(&root, &sent), "{:?}", verdict);
     }
 }
