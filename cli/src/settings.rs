@@ -180,6 +180,7 @@ pub(crate) fn decide(
             session_bytes: log.has(Log::SESSION_DUMP),
         },
         reuse,
+        repeatable: false,
     };
     let show = Show {
         chat: !options.without_chat,

@@ -249,7 +249,7 @@ impl Narrator {
                     say(Message::info(words));
                 }
             }
-            TlsNote::Message(..) | TlsNote::Alert(..) => {}
+            TlsNote::Message(..) | TlsNote::Alert(..) | TlsNote::Signed(_) => {}
             TlsNote::Wire(direction, bytes) => dump::packet(*direction, bytes, say),
         }
     }

@@ -291,7 +291,7 @@ impl Visit {
             command_timeout: config.command_timeout,
             tls: offer.map(|offer| match &config.flaw {
                 Some(flaw) => Err(flaw.clone()),
-                None => Setup::new(Arc::new(offer)).map(Arc::new),
+                None => Setup::new(Arc::new(offer), config.repeatable).map(Arc::new),
             }),
             demands: format!("{:?} {:?}", target.level, target.tlsa),
             watch: config.watch,

@@ -269,6 +269,19 @@ pub enum TlsNote {
     Alert(Direction, Alert),
     /// A record or a piece of one, as it crossed the wire.
     Wire(Direction, Bytes),
+    /// A handshake signature by a client key; told always, because traces repeat it without the key.
+    Signed(ClientSignature),
+}
+
+/// A handshake signature that a client key made.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientSignature {
+    /// How it was made.
+    pub scheme: SignatureScheme,
+    /// The SHA-256 digest of what was signed.
+    pub message: [u8; 32],
+    /// The signature.
+    pub signature: Bytes,
 }
 
 /// What a handshake message is, as far as it can be told from outside.
