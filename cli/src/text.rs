@@ -325,6 +325,7 @@ mod tests {
         let settings = Settings {
             config,
             show,
+            record: None,
             runtime: Runtime::Blocking,
             cipher_list: "HIGH".into(),
             odd_bounds: vec!["odd bound".into()],
