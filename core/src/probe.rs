@@ -9,7 +9,8 @@ use crate::judge::{LinkCache, ReferenceNames, judge};
 use crate::machine::{Input, IoError, Machine, Output, Stop};
 use crate::random::Seed;
 use crate::report::{
-    Event, LookupError, Outcome, Peer, Reconnect, Report, Session, TlsFacts, Verdict,
+    Event, Grounds, LookupError, Observation, Outcome, Peer, Reconnect, Report, Session, TlsFacts,
+    Verdict,
 };
 use crate::resolve::{NextTarget, Resolver, Route, Target, Tlsa};
 use crate::session::{Approach, Approached, Farewell, Over, Plan};
@@ -123,11 +124,14 @@ enum State {
     /// Waits for a target to connect to.
     Routing,
     Approaching(Approach, Box<Target>),
-    Leaving(Farewell, Box<Target>, Option<Arc<Verdict>>),
+    Leaving(Farewell, Box<Target>, Option<Judgement>),
     /// Between two sessions with the same server.
     Pausing(Instant, Box<Target>),
     Over,
 }
+
+/// A verdict and what it rests on.
+type Judgement = (Arc<Verdict>, Arc<Grounds>);
 
 impl Visit {
     fn start(cx: &mut Cx, config: Config) -> Self {
@@ -245,10 +249,10 @@ impl Visit {
         }
         match end {
             Approached::Secured(facts) => {
-                let verdict = Arc::new(self.judge(cx, &target, &facts));
+                let (verdict, grounds) = self.judge(cx, &target, &facts);
                 cx.tell(Event::Judged(target.peer.clone(), facts, verdict.clone()));
                 let farewell = Farewell::start(cx, approach);
-                self.state = State::Leaving(farewell, target, Some(verdict));
+                self.state = State::Leaving(farewell, target, Some((verdict, grounds)));
             }
             Approached::Plain => {
                 self.state = State::Leaving(Farewell::start(cx, approach), target, None);
@@ -259,7 +263,7 @@ impl Visit {
                     |offer: &Arc<Offer>| offer.certificates == ServerCertificates::RawPublicKey;
                 let raw_failed =
                     observation.handshake_error.is_some() && observation.offer.iter().any(raw);
-                self.sessions.push(Session { observation, verdict: None });
+                self.keep(observation, None);
                 if raw_failed {
                     self.raw_keys = RawKeys::Failed;
                     self.cache = cache;
@@ -298,26 +302,33 @@ impl Visit {
             command_timeout: config.command_timeout,
             tls: offer.map(|offer| match &config.flaw {
                 Some(flaw) => Err(flaw.clone()),
-                None => Setup::new(Arc::new(offer)).map(Arc::new),
+                None => Setup::new(Arc::new(offer), config.repeatable).map(Arc::new),
             }),
             demands: format!("{:?} {:?}", target.level, target.tlsa),
             watch: config.watch,
         }
     }
 
-    fn judge(&mut self, cx: &Cx, target: &Target, facts: &TlsFacts) -> Verdict {
-        let (tlsa, names) = (usable(target), names(target));
+    fn judge(&mut self, cx: &Cx, target: &Target, facts: &TlsFacts) -> Judgement {
+        let (level, tlsa, names) = (target.level, usable(target), names(target));
         let (policy, time) = (&self.config.policy, cx.wall_time());
-        judge(facts, policy, target.level, &tlsa, &names, time, &mut self.links)
+        let verdict = judge(facts, policy, level, &tlsa, &names, time, &mut self.links);
+        (Arc::new(verdict), Arc::new(Grounds { level, tlsa, names, time }))
+    }
+
+    fn keep(&mut self, observation: Observation, judgement: Option<Judgement>) {
+        let (verdict, grounds) = judgement.unzip();
+        self.sessions.push(Session { observation, verdict, grounds });
     }
 
     fn left(&mut self, cx: &mut Cx) {
-        let State::Leaving(farewell, target, verdict) = mem::replace(&mut self.state, State::Over)
+        let State::Leaving(farewell, target, judgement) =
+            mem::replace(&mut self.state, State::Over)
         else {
             return;
         };
         let (observation, cache) = farewell.finish();
-        self.sessions.push(Session { observation, verdict });
+        self.keep(observation, judgement);
         self.cache = cache;
         self.visited = true;
         match self.reconnect() {
@@ -368,19 +379,19 @@ impl Visit {
     }
 
     fn stop(&mut self, cx: &mut Cx) {
-        let (observation, verdict) = match mem::replace(&mut self.state, State::Over) {
+        let (observation, judgement) = match mem::replace(&mut self.state, State::Over) {
             State::Approaching(mut approach, _) => {
                 approach.abort(cx);
                 (approach.finish().0, None)
             }
-            State::Leaving(mut farewell, _, verdict) => {
+            State::Leaving(mut farewell, _, judgement) => {
                 farewell.abort(cx);
-                (farewell.finish().0, verdict)
+                (farewell.finish().0, judgement)
             }
             State::Routing | State::Pausing(..) => return self.finish(cx, Outcome::Stopped),
             State::Over => return,
         };
-        self.sessions.push(Session { observation, verdict });
+        self.keep(observation, judgement);
         self.finish(cx, Outcome::Stopped);
     }
 

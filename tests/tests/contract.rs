@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tlsfinger_core::config::{Config, Reuse};
+use tlsfinger_core::config::{Config, Groups, Policy, Reuse};
 use tlsfinger_core::machine::{LookupId, Stop, TransportId};
+use tlsfinger_core::report::Group;
 use tlsfinger_core::{Input, Instant, Machine, Output, Probe, Seed, limits};
 use tlsfinger_tests::peer::{Answer, Script, TlsSetup};
 use tlsfinger_tests::playbook::*;
@@ -218,6 +219,21 @@ fn rule_7_all_randomness_and_wall_time_enter_in_new() {
         assert_eq!(run.replay(setting::probe(&config)), Ok(()));
         let other = Probe::new(config.clone(), [8; 32], setting::WALL_TIME);
         assert!(run.replay(other).is_err(), "the seed makes a difference");
+    }
+}
+
+#[test]
+fn rule_7_holds_for_ml_kem_in_repeatable_runs() {
+    let reuse = Reuse { delay: Duration::from_secs(1), limit: 1 };
+    let policy = Policy { groups: Groups(Group::ALL.to_vec()), ..Policy::default() };
+    let config = Config { policy, reuse: Some(reuse), ..setting::config() };
+    for repeatable in [true, false] {
+        let config = Config { repeatable, ..config.clone() };
+        let run = setting::run(&config, Script::smtp().tls(TlsSetup::only_13()), Link::default());
+        let facts = |at: usize| run.report().sessions[at].observation.tls.clone().unwrap();
+        assert_eq!((facts(0).resumed, facts(1).resumed), (false, true));
+        assert_eq!([facts(0).group, facts(1).group], [Some(Group::X25519MlKem768); 2]);
+        assert_eq!(run.replay(setting::probe(&config)).is_ok(), repeatable);
     }
 }
 
