@@ -225,11 +225,11 @@ impl<'a> Source<'a> {
         };
         let mut values = BTreeMap::new();
         for (name, parameter, default) in PROXY_VALUES {
-            values.insert(*name, self.text(parameter, default)?);
+            values.insert((*name).to_owned(), self.text(parameter, default)?);
         }
         for (name, default) in PROXY_SWITCHES {
             let value = self.boolean(name, default)?;
-            values.insert(*name, u8::from(value).to_string());
+            values.insert((*name).to_owned(), u8::from(value).to_string());
         }
         Ok(Proxy { socket: Path::new(&queue).join("private/tlsproxy"), forms, values })
     }

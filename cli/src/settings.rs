@@ -22,6 +22,7 @@ use crate::line::{Charset, Message};
 use crate::log::Log;
 use crate::options::{Options, Runtime};
 use crate::parameters::Parameters;
+use crate::printer::Printer;
 use crate::system::{File, FileError};
 use crate::usage::UsageError;
 
@@ -35,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) runtime: Runtime,
     /// The file that the secrets of connections are appended to.
     pub(crate) key_log: Option<PathBuf>,
+    /// Where to write down what happens.
+    pub(crate) record: Option<PathBuf>,
     /// The cipher list of OpenSSL that the suites come from.
     pub(crate) cipher_list: String,
     /// Bounds of protocol versions that bound nothing; told for each connection.
@@ -176,6 +179,7 @@ pub(crate) fn decide(
             secrets: system.key_log.is_some(),
         },
         reuse,
+        repeatable: options.record.is_some(),
     };
     let show = Show {
         chat: !options.without_chat,
@@ -191,6 +195,7 @@ pub(crate) fn decide(
         show,
         runtime,
         key_log: system.key_log.clone(),
+        record: options.record.clone(),
         cipher_list: wish.cipher_list,
         odd_bounds: wish.odd_bounds,
     })
@@ -201,7 +206,7 @@ fn proxy(options: &Options, parameters: &Parameters, level: Level) -> Proxy {
     let mut proxy = parameters.proxy.clone();
     let path = |path: &Option<PathBuf>| path.iter().map(|it| it.display().to_string()).collect();
     let excluded = if level >= Level::Fingerprint { "aNULL" } else { "" };
-    proxy.values.extend([
+    let values = [
         ("log_param", "-L option".to_owned()),
         ("log_level", options.log.clone().unwrap_or_else(|| "routine,certmatch".to_owned())),
         ("verifydepth", "9".to_owned()),
@@ -215,8 +220,38 @@ fn proxy(options: &Options, parameters: &Parameters, level: Level) -> Proxy {
         ("protocols", options.protocols.clone().unwrap_or_else(|| offer::DEFAULT_PROTOCOLS.into())),
         ("cipher_grade", options.grade.clone().unwrap_or_else(|| offer::DEFAULT_GRADE.into())),
         ("cipher_exclusions", excluded.to_owned()),
-    ]);
+    ];
+    proxy.values.extend(values.map(|(name, value)| (name.to_owned(), value)));
     proxy
+}
+
+/// Changes a recorded configuration to be judged by other options.
+pub(crate) fn judge_by<W: std::io::Write>(
+    options: &Options,
+    recorded: &Config,
+    system: &System,
+    printer: &mut Printer<W>,
+) -> Result<Config, SettingError> {
+    let mut notes = Vec::new();
+    let mut config = recorded.clone();
+    if options.level.is_some() {
+        config.level = level(options.level.as_deref())?;
+    }
+    if options.ca_file.is_some() || options.ca_path.is_some() || options.webpki_roots {
+        let roots = policy::roots(options, false, system, &mut notes);
+        config.policy.trust = roots.unwrap_or_default();
+    }
+    if !options.trust_anchors.is_empty() {
+        config.policy.anchors =
+            policy::anchors(options, config.level, Log::DEFAULT, system, &mut notes)?;
+    }
+    if !options.operands.is_empty() {
+        let matches = policy::matches(&options.operands, config.level, Log::DEFAULT, &mut notes);
+        config.policy.matches = matches.rules;
+        config.policy.pins = matches.pins;
+    }
+    notes.iter().for_each(|note| printer.say(note));
+    Ok(config)
 }
 
 fn family(word: Option<&str>) -> Result<Family, SettingError> {

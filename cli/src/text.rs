@@ -272,8 +272,8 @@ impl Narrator {
                 let text = ServerText(beginning);
                 say(Message::info(format!("{verb} {octets} chars: {text}")));
             }
-            // For a file, not for people.
-            TlsNote::Secret(_) => {}
+            // For files, not for people.
+            TlsNote::Secret(_) | TlsNote::Signed(_) => {}
             TlsNote::Wire(direction, bytes) => dump::packet(*direction, bytes, say),
         }
     }
@@ -353,6 +353,7 @@ mod tests {
         let settings = Settings {
             config,
             show,
+            record: None,
             runtime: Runtime::Blocking,
             key_log: None,
             cipher_list: "HIGH".into(),

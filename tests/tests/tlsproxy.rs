@@ -1,6 +1,5 @@
 //! TLS done by tlsproxy(8): the connection handed over, and daemons that do not play along.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use tlsfinger_core::Probe;
@@ -15,13 +14,14 @@ use tlsfinger_tests::world::{Link, Run, World};
 const SOCKET: &str = "/run/private/tlsproxy";
 
 fn config(forms: &[ProxyForm]) -> Config {
-    let values = BTreeMap::from([
+    let values = [
         ("config_file", "default".to_owned()),
         ("tls_daemon_random_bytes", "32".to_owned()),
         ("log_level", "summary".to_owned()),
         ("mdalg", "sha256".to_owned()),
         ("cipher_grade", "medium".to_owned()),
-    ]);
+    ];
+    let values = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let proxy = Some(Proxy { socket: SOCKET.into(), forms: forms.to_vec(), values });
     Config { proxy, ..setting::config() }
 }
@@ -333,7 +333,7 @@ fn the_handover_to_the_last_output() {
         .at(20, opened(1), [wait(30_010)])
         .at(
             30,
-            received(1, &greeting()),
+            received(1, greeting()),
             [
                 send_if(1, "the request", |bytes| bytes.starts_with(b"remote_endpoint\0")),
                 wait(30_010),
@@ -344,7 +344,7 @@ fn the_handover_to_the_last_output() {
         .at(50, ended(0), [wait(30_010)])
         .at(
             90,
-            received(1, &format!("{}220 mx", result(&[("ctos_rpk", "0")]))),
+            received(1, format!("{}220 mx", result(&[("ctos_rpk", "0")]))),
             [
                 tell(
                     "Trusted mx.example.org[192.0.2.1]:25 TLSv1.3 TLS_AES_256_GCM_SHA384 by proxy",

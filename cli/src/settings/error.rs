@@ -1,6 +1,7 @@
 //! What settings can be wrong, in the words of the reference.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use tlsfinger_core::destination::DestinationError;
 use tlsfinger_core::resolve::NotAResolver;
@@ -32,6 +33,10 @@ pub(crate) enum SettingError {
     Destination(DestinationError),
     /// A file of trust anchors that holds none.
     TrustAnchors(String),
+    /// The file of `--record` cannot be made; what the system says.
+    Record(PathBuf, String),
+    /// A trace that cannot be played; why.
+    Trace(String, String),
     /// The system lacks what a run needs; the text is the system's.
     Driver(String),
 }
@@ -59,6 +64,8 @@ impl fmt::Display for SettingError {
             Self::File(error) => error.fmt(f),
             Self::Parameter(error) => error.fmt(f),
             Self::Destination(error) => error.fmt(f),
+            Self::Record(file, error) => write!(f, "cannot record to {}: {error}", file.display()),
+            Self::Trace(file, error) => write!(f, "{file}: {error}"),
             Self::Driver(error) => write!(f, "cannot begin: {error}"),
             Self::TrustAnchors(file) => write!(f, "Failed to load trust anchor file: {file}"),
         }

@@ -63,6 +63,9 @@ pub struct Config {
     pub proxy: Option<Proxy>,
     /// Tell what happens inside TLS: handshake messages and records.
     pub watch: Watch,
+    /// All randomness comes from the seed, that of ML-KEM included, so that the run can be repeated
+    /// from its inputs. Otherwise its secrets come from the system: safer, and faster.
+    pub repeatable: bool,
 }
 
 /// The protocol that the server speaks.
@@ -122,6 +125,19 @@ pub enum Level {
 }
 
 impl Level {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::None,
+        Self::May,
+        Self::Encrypt,
+        Self::Fingerprint,
+        Self::HalfDane,
+        Self::Dane,
+        Self::DaneOnly,
+        Self::Verify,
+        Self::Secure,
+    ];
+
     /// Tells the word for this level on a command line; `HalfDane` is never chosen there.
     pub const fn word(self) -> &'static str {
         match self {
@@ -198,6 +214,7 @@ impl Default for Config {
             reuse: None,
             proxy: None,
             watch: Watch::default(),
+            repeatable: false,
         }
     }
 }

@@ -12,7 +12,7 @@ pub struct Proxy {
     /// hangs up before it has the server's socket.
     pub forms: Vec<ProxyForm>,
     /// What it sets TLS up with, by the names of the protocol; what is missing is empty.
-    pub values: BTreeMap<&'static str, String>,
+    pub values: BTreeMap<String, String>,
 }
 
 /// A form of the daemon's protocol. Names, order and number of its attributes are binding.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use crate::config::Watch;
 use crate::random::Random;
-use crate::report::{Disclosure, KeyProof, SignatureScheme, TlsError};
+use crate::report::{ClientSignature, Disclosure, KeyProof, SignatureScheme, TlsError};
 use crate::time::WallTime;
 
 use super::identity::ReadyIdentity;
@@ -40,6 +40,8 @@ pub(super) struct Record {
     pub(super) key_proof: KeyProof,
     pub(super) client_certificate_requested: bool,
     pub(super) client_signature: Option<SignatureScheme>,
+    /// The signatures that client keys made and nobody was told of yet.
+    pub(super) signed: Vec<ClientSignature>,
     /// Why the verifier refused, in our own words.
     pub(super) refusal: Option<TlsError>,
     pub(super) watch: Watch,

@@ -2,6 +2,7 @@
 
 mod groups;
 mod handshake;
+mod hybrid;
 mod identity;
 mod key_log;
 mod loan;
@@ -19,6 +20,7 @@ pub use handshake::{
 };
 pub use identity::{Identity, IdentityError};
 pub use key_log::Secret;
+pub(crate) use provider::RUSTLS;
 pub use provider::Setup;
 pub use sessions::SessionKey;
 pub(crate) use sessions::{SessionCache, Sessions};

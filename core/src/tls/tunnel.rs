@@ -222,6 +222,7 @@ impl Tunnel {
     fn disclose(&mut self, notes: &mut Vec<TlsNote>) {
         let Some(Loan { record, .. }) = &mut self.loan else { return };
         notes.extend(record.secrets.drain(..).map(TlsNote::Secret));
+        notes.extend(record.signed.drain(..).map(TlsNote::Signed));
         let disclosures = record.disclosures.drain(..);
         if self.conn.protocol_version() == Some(ProtocolVersion::TLSv1_3) {
             notes.extend(disclosures.map(|disclosure| {

@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn what_follows_a_group_stays() {
-        let mut input = BytesMut::from(&b"status\x001\0\0220 hello\r\n"[..]);
+        let mut input = BytesMut::from(&b"status\x001\0\x00220 hello\r\n"[..]);
         assert_eq!(Group::take(&mut input).unwrap().unwrap().number("status"), Some(1));
         assert_eq!(&input[..], b"220 hello\r\n");
     }
