@@ -164,8 +164,11 @@ fn tell_extensions(extensions: &[Extension], lines: &mut Lines) {
                 lines.list(10, schemes.iter().map(|number| scheme(*number)));
             }
             ExtensionContent::Versions(versions) => {
+                // The server's is one without a list around it.
+                let indent = if *octets == 2 { 12 } else { 10 };
                 let versions = versions.iter();
-                lines.list(10, versions.map(|number| format!("{} ({number})", version(*number))));
+                let tell = |number: &u16| format!("{} ({number})", version(*number));
+                lines.list(indent, versions.map(tell));
             }
             ExtensionContent::PskModes(modes) => {
                 lines.list(10, modes.iter().map(|mode| psk_mode(*mode)));
@@ -391,7 +394,7 @@ mod tests {
       compression_method: No Compression (0x00)
       extensions, length = 23
         extension_type=supported_versions(43), length=2
-          TLS 1.3 (772)
+            TLS 1.3 (772)
         extension_type=key_share(51), length=8
             NamedGroup: ecdh_x25519 (29)
             key_exchange:  (len=4): 11EF9BE3
