@@ -5,25 +5,53 @@ use std::process::ExitCode;
 
 use tlsfinger_core::machine::Stop;
 use tlsfinger_core::report::{Report, Step, StepProblem};
-use tlsfinger_core::{Input, IoError, Notice, Probe};
+use tlsfinger_core::trace::{Header, Recorder};
+use tlsfinger_core::{Input, IoError, Machine, Notice, Probe};
 
+use crate::line::Message;
 use crate::options::Runtime;
 use crate::printer::Printer;
 use crate::program::Program;
+use crate::record::{self, Record};
 use crate::settings::{SettingError, Settings};
 use crate::text::Narrator;
+use crate::usage::VERSION;
 
-/// Probes a destination and tells what happens.
+/// Probes a destination and tells what happens; `notes` were told before.
 pub(crate) fn probe<W: Write>(
     settings: Settings,
+    notes: &[Message],
     program: &Program,
     printer: &mut Printer<W>,
 ) -> Result<ExitCode, SettingError> {
-    let failed = |error: std::io::Error| SettingError::Driver(IoError::from(&error).message);
-    let mut narrator = Narrator::new(&settings, program);
+    let narrator = Narrator::new(&settings, program);
+    let (seed, wall_time) =
+        (tlsfinger_blocking::seed().map_err(failed)?, tlsfinger_blocking::wall_time());
+    let Some(path) = &settings.record else {
+        let mut machine = Probe::new(settings.config, seed, wall_time);
+        return drive(&mut machine, settings.runtime, narrator, printer);
+    };
+    let mut header = Header::new(VERSION, settings.config.clone(), seed, wall_time);
+    record::describe(&mut header, &settings, notes, program);
+    let failed =
+        |error: std::io::Error| SettingError::Record(path.clone(), IoError::from(&error).message);
+    let mut record = Record::create(path, &header).map_err(failed)?;
+    let mut machine =
+        Recorder::new(Probe::new(header.config, seed, wall_time), |line: &str| record.line(line));
+    let status = drive(&mut machine, settings.runtime, narrator, printer);
+    drop(machine);
+    record.finish().map_err(failed)?;
+    status
+}
+
+/// Runs a machine by the driver that was asked for.
+fn drive<W: Write>(
+    machine: &mut impl Machine,
+    runtime: Runtime,
+    mut narrator: Narrator,
+    printer: &mut Printer<W>,
+) -> Result<ExitCode, SettingError> {
     let mut status = ExitCode::SUCCESS;
-    let seed = tlsfinger_blocking::seed().map_err(failed)?;
-    let mut machine = Probe::new(settings.config, seed, tlsfinger_blocking::wall_time());
     let mut tell = |notice, stop: &dyn Fn(Input)| {
         match notice {
             Notice::Event(event) => narrator.tell(&event, &mut |message| printer.say(&message)),
@@ -33,26 +61,30 @@ pub(crate) fn probe<W: Write>(
             stop(Input::Stop(Stop::Now));
         }
     };
-    match settings.runtime {
+    match runtime {
         Runtime::Blocking => {
             let inbox = tlsfinger_blocking::Inbox::new().map_err(failed)?;
             let handle = inbox.handle();
             let tell = |notice| tell(notice, &|input| handle.give(input));
-            tlsfinger_blocking::run_with(&mut machine, inbox, tell).map_err(failed)?;
+            tlsfinger_blocking::run_with(machine, inbox, tell).map_err(failed)?;
         }
         Runtime::Smol => {
             let inbox = tlsfinger_smol::Inbox::new();
             let handle = inbox.handle();
             let tell = |notice| tell(notice, &|input| handle.give(input));
-            smol::block_on(tlsfinger_smol::run_with(&mut machine, inbox, tell));
+            smol::block_on(tlsfinger_smol::run_with(machine, inbox, tell));
         }
     }
     Ok(status)
 }
 
+fn failed(error: std::io::Error) -> SettingError {
+    SettingError::Driver(IoError::from(&error).message)
+}
+
 /// Decides the exit status as the reference does: whatever was found out is a success, except
 /// that a server that falls silent between STARTTLS and its reply is a fatal error.
-fn exit_status(report: &Report) -> ExitCode {
+pub(crate) fn exit_status(report: &Report) -> ExitCode {
     let problems = report.sessions.iter().flat_map(|session| &session.observation.problems);
     let is_fatal = |(step, problem): &(Step, StepProblem)| {
         *step == Step::StartTls && !matches!(problem, StepProblem::Refused(_))

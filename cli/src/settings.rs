@@ -8,7 +8,7 @@ mod offer;
 mod policy;
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tlsfinger_core::cert::Digest;
@@ -22,6 +22,7 @@ use crate::line::{Charset, Message};
 use crate::log::Log;
 use crate::options::{Options, Runtime};
 use crate::parameters::Parameters;
+use crate::printer::Printer;
 use crate::system::{File, FileError};
 use crate::usage::UsageError;
 
@@ -33,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) config: Config,
     pub(crate) show: Show,
     pub(crate) runtime: Runtime,
+    /// Where to write down what happens.
+    pub(crate) record: Option<PathBuf>,
     /// The cipher list of OpenSSL that the suites come from.
     pub(crate) cipher_list: String,
     /// Bounds of protocol versions that bound nothing; told for each connection.
@@ -180,6 +183,7 @@ pub(crate) fn decide(
             session_bytes: log.has(Log::SESSION_DUMP),
         },
         reuse,
+        repeatable: options.record.is_some(),
     };
     let show = Show {
         chat: !options.without_chat,
@@ -194,9 +198,39 @@ pub(crate) fn decide(
         config,
         show,
         runtime,
+        record: options.record.clone(),
         cipher_list: wish.cipher_list,
         odd_bounds: wish.odd_bounds,
     })
+}
+
+/// Changes a recorded configuration to be judged by other options.
+pub(crate) fn judge_by<W: std::io::Write>(
+    options: &Options,
+    recorded: &Config,
+    system: &System,
+    printer: &mut Printer<W>,
+) -> Result<Config, SettingError> {
+    let mut notes = Vec::new();
+    let mut config = recorded.clone();
+    if options.level.is_some() {
+        config.level = level(options.level.as_deref())?;
+    }
+    if options.ca_file.is_some() || options.ca_path.is_some() || options.webpki_roots {
+        let roots = policy::roots(options, false, system, &mut notes);
+        config.policy.trust = roots.unwrap_or_default();
+    }
+    if !options.trust_anchors.is_empty() {
+        config.policy.anchors =
+            policy::anchors(options, config.level, Log::DEFAULT, system, &mut notes)?;
+    }
+    if !options.operands.is_empty() {
+        let matches = policy::matches(&options.operands, config.level, Log::DEFAULT, &mut notes);
+        config.policy.matches = matches.rules;
+        config.policy.pins = matches.pins;
+    }
+    notes.iter().for_each(|note| printer.say(note));
+    Ok(config)
 }
 
 fn family(word: Option<&str>) -> Result<Family, SettingError> {

@@ -249,7 +249,7 @@ impl Narrator {
                     say(Message::info(words));
                 }
             }
-            TlsNote::Message(..) | TlsNote::Alert(..) => {}
+            TlsNote::Message(..) | TlsNote::Alert(..) | TlsNote::Signed(_) => {}
             TlsNote::Wire(direction, bytes) => dump::packet(*direction, bytes, say),
         }
     }
@@ -325,6 +325,7 @@ mod tests {
         let settings = Settings {
             config,
             show,
+            record: None,
             runtime: Runtime::Blocking,
             cipher_list: "HIGH".into(),
             odd_bounds: vec!["odd bound".into()],

@@ -10,13 +10,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::config::{Offer, OfferFlaw, ServerCertificates};
+use crate::config::{Level, Offer, OfferFlaw, ServerCertificates};
 use crate::destination::Destination;
+use crate::judge::ReferenceNames;
 pub use crate::judge::{Status, Verdict};
 use crate::machine::IoError;
+use crate::resolve::Tlsa;
 pub use crate::resolve::{LookupError, LookupNote};
 use crate::session::{Capabilities, Reply};
-use crate::time::Instant;
+use crate::time::{Instant, WallTime};
 use crate::tls::{SessionKey, Suite};
 
 /// Something that people want to know as it happens.
@@ -269,6 +271,19 @@ pub enum TlsNote {
     Alert(Direction, Alert),
     /// A record or a piece of one, as it crossed the wire.
     Wire(Direction, Bytes),
+    /// A handshake signature by a client key; told always, because traces repeat it without the key.
+    Signed(ClientSignature),
+}
+
+/// A handshake signature that a client key made.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientSignature {
+    /// How it was made.
+    pub scheme: SignatureScheme,
+    /// The SHA-256 digest of what was signed.
+    pub message: [u8; 32],
+    /// The signature.
+    pub signature: Bytes,
 }
 
 /// What a handshake message is, as far as it can be told from outside.
@@ -409,6 +424,21 @@ pub struct Session {
     pub observation: Observation,
     /// What that is worth, if TLS came about.
     pub verdict: Option<Arc<Verdict>>,
+    /// What the verdict rests on besides the policy.
+    pub grounds: Option<Arc<Grounds>>,
+}
+
+/// What a server is judged by besides the policy: enough to judge it again by another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grounds {
+    /// The level that held for this server.
+    pub level: Level,
+    /// Its TLSA records that DNS lets count.
+    pub tlsa: Vec<Tlsa>,
+    /// The names by which it was found.
+    pub names: ReferenceNames,
+    /// When it was judged.
+    pub time: WallTime,
 }
 
 /// How a probe ended.

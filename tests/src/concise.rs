@@ -20,6 +20,7 @@ pub fn event(event: &Event) -> String {
         Event::ServerNameNotSent(name) => format!("server name {name} cannot be sent"),
         Event::Tls(TlsNote::Message(direction, message)) => format!("{direction:?} {message:?}"),
         Event::Tls(TlsNote::Alert(direction, alert)) => format!("{direction:?} alert {}", alert.0),
+        Event::Tls(TlsNote::Signed(signed)) => format!("signed by {:#06x}", signed.scheme.0),
         Event::Tls(TlsNote::Wire(direction, bytes)) => {
             format!("{direction:?} {} octets on the wire", bytes.len())
         }

@@ -1,6 +1,7 @@
 //! What settings can be wrong, in the words of the reference.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use tlsfinger_core::destination::DestinationError;
 use tlsfinger_core::resolve::NotAResolver;
@@ -33,6 +34,10 @@ pub(crate) enum SettingError {
     /// A file of trust anchors that holds none.
     TrustAnchors(String),
     NotYet(char),
+    /// The file of `--record` cannot be made; what the system says.
+    Record(PathBuf, String),
+    /// A trace that cannot be played; why.
+    Trace(String, String),
     /// The system lacks what a run needs; the text is the system's.
     Driver(String),
 }
@@ -61,6 +66,8 @@ impl fmt::Display for SettingError {
             Self::Parameter(error) => error.fmt(f),
             Self::Destination(error) => error.fmt(f),
             Self::NotYet(letter) => write!(f, "option -{letter} is not available yet"),
+            Self::Record(file, error) => write!(f, "cannot record to {}: {error}", file.display()),
+            Self::Trace(file, error) => write!(f, "{file}: {error}"),
             Self::Driver(error) => write!(f, "cannot begin: {error}"),
             Self::TrustAnchors(file) => write!(f, "Failed to load trust anchor file: {file}"),
         }

@@ -288,6 +288,7 @@ mod tests {
                 digest: Digest::Sha256,
                 charset: Charset::Utf8,
             },
+            record: None,
             runtime: Runtime::Blocking,
             cipher_list: String::new(),
             odd_bounds: Vec::new(),

@@ -59,6 +59,9 @@ pub struct Config {
     pub reuse: Option<Reuse>,
     /// Tell what happens inside TLS: handshake messages and records.
     pub watch: Watch,
+    /// All randomness comes from the seed, that of ML-KEM included, so that the run can be repeated
+    /// from its inputs. Otherwise its secrets come from the system: safer, and faster.
+    pub repeatable: bool,
 }
 
 /// The protocol that the server speaks.
@@ -118,6 +121,19 @@ pub enum Level {
 }
 
 impl Level {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::None,
+        Self::May,
+        Self::Encrypt,
+        Self::Fingerprint,
+        Self::HalfDane,
+        Self::Dane,
+        Self::DaneOnly,
+        Self::Verify,
+        Self::Secure,
+    ];
+
     /// Tells the word for this level on a command line; `HalfDane` is never chosen there.
     pub const fn word(self) -> &'static str {
         match self {
@@ -191,6 +207,7 @@ impl Default for Config {
             flaw: None,
             reuse: None,
             watch: Watch::default(),
+            repeatable: false,
         }
     }
 }

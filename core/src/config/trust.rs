@@ -76,9 +76,13 @@ impl TrustStore {
     pub fn add_anchor(&mut self, anchor: &TrustAnchor<'_>) {
         let subject = tlv(tag::SEQUENCE, &[&anchor.subject]);
         let spki = tlv(tag::SEQUENCE, &[&anchor.subject_public_key_info]);
+        // Nobody verifies the signature of a root; its algorithm only has to fit the key.
         let algorithm = match PublicKey::parse(&spki).kind {
             KeyKind::Rsa { .. } | KeyKind::RsaPss { .. } => SHA256_WITH_RSA,
-            _ => ECDSA_WITH_SHA256,
+            KeyKind::Ed25519 => ED25519,
+            KeyKind::Ec(_) | KeyKind::Ed448 | KeyKind::Dsa { .. } | KeyKind::Other(_) => {
+                ECDSA_WITH_SHA256
+            }
         };
         let extension = |oid: &[u8], value: &[u8]| {
             let value = tlv(tag::OCTET_STRING, &[value]);
@@ -111,6 +115,11 @@ impl TrustStore {
         }
     }
 
+    /// Goes through the certificates, by subject and then in the order in which they were added.
+    pub fn certificates(&self) -> impl Iterator<Item = &Certificate> {
+        self.0.values().flatten().map(|root| root.certificate())
+    }
+
     /// Tells whether nothing is trusted.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -132,6 +141,8 @@ const SHA256_WITH_RSA: &[u8] =
     &[0x30, 13, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 11, 5, 0];
 /// The AlgorithmIdentifier of ecdsa-with-SHA256 (RFC 5754 section 3.3).
 const ECDSA_WITH_SHA256: &[u8] = &[0x30, 10, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+/// The AlgorithmIdentifier of Ed25519 (RFC 8410 section 3).
+const ED25519: &[u8] = &[0x30, 5, 6, 3, 0x2b, 0x65, 0x70];
 /// The identifier of the extension basicConstraints (RFC 5280 section 4.2.1.9).
 const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 19];
 /// The identifier of the extension nameConstraints (RFC 5280 section 4.2.1.10).

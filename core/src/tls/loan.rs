@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use bytes::Bytes;
 
 use crate::random::Random;
-use crate::report::{KeyProof, SignatureScheme, TlsError};
+use crate::report::{ClientSignature, KeyProof, SignatureScheme, TlsError};
 use crate::time::WallTime;
 
 use super::identity::ReadyIdentity;
@@ -38,6 +38,8 @@ pub(super) struct Record {
     pub(super) key_proof: KeyProof,
     pub(super) client_certificate_requested: bool,
     pub(super) client_signature: Option<SignatureScheme>,
+    /// The signatures that client keys made and nobody was told of yet.
+    pub(super) signed: Vec<ClientSignature>,
     /// Why the verifier refused, in our own words.
     pub(super) refusal: Option<TlsError>,
 }

@@ -1,6 +1,7 @@
 //! TLS: bytes in, bytes and facts out.
 
 mod groups;
+mod hybrid;
 mod identity;
 mod loan;
 mod provider;
@@ -13,6 +14,7 @@ mod watch;
 mod witness;
 
 pub use identity::{Identity, IdentityError};
+pub(crate) use provider::RUSTLS;
 pub use provider::Setup;
 pub use sessions::SessionKey;
 pub(crate) use sessions::{SessionCache, Sessions};

@@ -197,6 +197,9 @@ impl Tunnel {
         let stored = self.sessions_stored();
         while self.turn(&mut flow) {}
         flow.session_stored = self.sessions_stored() > stored;
+        if let Some(loan) = &mut self.loan {
+            flow.notes.extend(loan.record.signed.drain(..).map(TlsNote::Signed));
+        }
         if flow.error.is_some() {
             self.state = State::Broken;
             self.flush_alert(&mut flow);
