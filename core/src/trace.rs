@@ -109,6 +109,14 @@ impl<'a> Trace<'a> {
         &self.header
     }
 
+    /// Goes through the inputs and their times.
+    pub fn inputs(&self) -> impl Iterator<Item = (Instant, Input)> {
+        self.text.lines().filter(|line| is_input(line)).filter_map(|line| {
+            let (time, rest) = timed(line)?;
+            Some((time, rest.strip_prefix("< ")?.parse().ok()?))
+        })
+    }
+
     /// Gives the inputs to a fresh probe of the header's configuration; `tell` gets what it tells.
     pub fn play(&self, mut tell: impl FnMut(Notice)) -> Played {
         let Header { config, seed, wall_time, .. } = &self.header;
