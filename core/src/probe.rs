@@ -96,6 +96,8 @@ struct Visit {
     sessions: Vec<Session>,
     /// A session has come to its end: later ones are with the same server.
     visited: bool,
+    /// The caller wants nothing new to begin.
+    draining: bool,
     /// Lent to each session while it lives.
     cache: SessionCache,
     /// How many reconnections are still allowed.
@@ -139,6 +141,7 @@ impl Visit {
             unreachable: Vec::new(),
             sessions: Vec::new(),
             visited: false,
+            draining: false,
             cache: SessionCache::new(config.reuse.is_some()),
             reconnects: config.reuse.map_or(0, |reuse| reuse.limit),
             raw_keys: match config.policy.raw_public_keys {
@@ -173,8 +176,7 @@ impl Visit {
             // A probe has one destination from the start.
             Input::Add(_) => return,
             Input::Stop(Stop::Now) => return self.stop(cx),
-            // What runs is all there is: a probe drains by going on.
-            Input::Stop(Stop::Drain) => return,
+            Input::Stop(Stop::Drain) => return self.drain(cx),
             Input::Tick
             | Input::Opened(_)
             | Input::Received(..)
@@ -241,6 +243,10 @@ impl Visit {
         else {
             return;
         };
+        if !matches!(end, Approached::Unreachable(_)) {
+            // Nothing after the connection leads to another host.
+            self.route.stop(cx);
+        }
         match end {
             Approached::Secured(facts) => {
                 let (verdict, grounds) = self.judge(cx, &target, &facts);
@@ -269,9 +275,10 @@ impl Visit {
                 cx.tell(Event::ConnectFailed(target.peer.clone(), error.clone()));
                 self.unreachable.push((target.peer, error));
                 self.cache = approach.finish().1;
-                match self.sessions.is_empty() {
-                    true => self.state = State::Routing,
-                    false => self.finish(cx, Outcome::Session),
+                match (self.sessions.is_empty(), self.draining) {
+                    (true, false) => self.state = State::Routing,
+                    (true, true) => self.finish(cx, Outcome::Stopped),
+                    (false, _) => self.finish(cx, Outcome::Session),
                 }
             }
         }
@@ -344,7 +351,7 @@ impl Visit {
     /// Decides what follows a session that ended well; `None` if reconnecting is not wanted.
     fn reconnect(&self) -> Option<Reconnect> {
         let delay = self.config.reuse?.delay;
-        if delay.is_zero() {
+        if delay.is_zero() || self.draining {
             return None;
         }
         Some(if self.cache.was_found() {
@@ -361,6 +368,14 @@ impl Visit {
     fn fail_lookup(&mut self, cx: &mut Cx, error: LookupError) {
         cx.tell(Event::LookupFailed(error.clone()));
         self.finish(cx, Outcome::LookupFailed(error));
+    }
+
+    /// Lets a session that runs come to its end; nothing follows it.
+    fn drain(&mut self, cx: &mut Cx) {
+        self.draining = true;
+        if let State::Routing | State::Pausing(..) = self.state {
+            self.stop(cx);
+        }
     }
 
     fn stop(&mut self, cx: &mut Cx) {

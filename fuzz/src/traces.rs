@@ -277,12 +277,11 @@ mod tests {
             pieces(&seed(&[0, 0]));
             pieces(&seed(&[1, 2, 0, 60]));
             mutant(&seed(&[]));
-            for place in 0..inputs.len() {
-                for step in [2, 3, 5, 7, 8, 9] {
-                    mutant(&seed(&[vec![0; place], vec![step]].concat()));
-                }
-                mutant(&seed(&[vec![0; place], vec![1, 0, 7, 1]].concat()));
-                mutant(&seed(&[vec![0; place], vec![6, 255]].concat()));
+            // One change at each place, another one at the next.
+            let changes: [&[u8]; 8] =
+                [&[2], &[3], &[5], &[7], &[8], &[9], &[1, 0, 7, 1], &[6, 255]];
+            for (place, change) in (0..inputs.len()).zip(changes.into_iter().cycle()) {
+                mutant(&seed(&[&vec![0; place], change].concat()));
             }
         }
     }

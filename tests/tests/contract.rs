@@ -287,3 +287,20 @@ fn a_machine_can_be_stopped_before_and_after_its_life() {
     probe.handle_input(Instant::START, Input::Received(TransportId(0), bytes));
     assert_eq!(drain(&mut probe), [Output::Done]);
 }
+
+#[test]
+fn draining_ends_what_runs_and_begins_nothing() {
+    let reuse = Some(Reuse { delay: Duration::from_secs(60), limit: 5 });
+    let config = Config { reuse, ..setting::config() };
+    let session = |at: u64| {
+        let run = setting::world(&config)
+            .listen(setting::place(&config), Link::latency(10), Script::smtp())
+            .at(at, Input::Stop(Stop::Drain))
+            .run();
+        let told = run.transcript().iter().any(|line| line == "< 221 bye");
+        (told, run.report().sessions.len(), run.ended_at() < Instant::from_micros(50_000_000))
+    };
+    // In the middle of the first session, and in the pause behind it.
+    assert_eq!(session(50), (true, 1, true));
+    assert_eq!(session(40_000), (true, 1, true));
+}
