@@ -29,10 +29,10 @@ impl Record {
         Ok(record)
     }
 
-    /// Writes a line of the border.
-    pub(crate) fn line(&mut self, line: &str) {
+    /// Writes lines of the border.
+    pub(crate) fn write(&mut self, lines: &str) {
         if self.failed.is_none() {
-            self.failed = writeln!(self.file, "{line}").err();
+            self.failed = self.file.write_all(lines.as_bytes()).err();
         }
     }
 

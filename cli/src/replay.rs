@@ -73,6 +73,12 @@ pub(crate) fn obey<W: Write>(
                     let head = if number == 0 { format!("{name}: ") } else { String::new() };
                     complain(&Line::bare(&format!("{head}{line}")));
                 });
+                if let Some(recorded) = trace.header().other_rustls() {
+                    complain(&Line::bare(&format!(
+                        "{name}: recorded with rustls {recorded}, whose octets this program's \
+                         version may not repeat"
+                    )));
+                }
                 status = ExitCode::FAILURE;
             }
         }

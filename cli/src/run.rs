@@ -45,8 +45,9 @@ pub(crate) fn probe<W: Write>(
     let failed =
         |error: std::io::Error| SettingError::Record(path.clone(), IoError::from(&error).message);
     let mut record = Record::create(path, &header).map_err(failed)?;
-    let mut machine =
-        Recorder::new(Probe::new(header.config, seed, wall_time), |line: &str| record.line(line));
+    let mut machine = Recorder::new(Probe::new(header.config, seed, wall_time), |lines: &str| {
+        record.write(lines)
+    });
     let status = drive(&mut machine, settings.runtime, teller, printer);
     drop(machine);
     record.finish().map_err(failed)?;

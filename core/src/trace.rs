@@ -25,9 +25,11 @@
 mod border;
 mod header;
 mod words;
+mod writer;
 
 pub use border::NotAnInput;
 pub use header::Header;
+pub use writer::Writer;
 
 use std::fmt::{self, Write as _};
 
@@ -41,27 +43,28 @@ use crate::time::Instant;
 #[derive(Debug)]
 pub struct Recorder<M, W> {
     machine: M,
+    writer: Writer,
     write: W,
     now: Instant,
 }
 
 impl<M: Machine, W: FnMut(&str)> Recorder<M, W> {
-    /// Wraps a machine; `write` gets one line at a time, without its end.
+    /// Wraps a machine; `write` gets what is to be written, in whole lines.
     pub fn new(machine: M, write: W) -> Self {
-        Self { machine, write, now: Instant::START }
+        Self { machine, writer: Writer::default(), write, now: Instant::START }
     }
 }
 
 impl<M: Machine, W: FnMut(&str)> Machine for Recorder<M, W> {
     fn handle_input(&mut self, now: Instant, input: Input) {
         self.now = self.now.max(now);
-        (self.write)(&format!("{} < {input}", self.now));
+        (self.write)(&self.writer.input(self.now, &input));
         self.machine.handle_input(now, input);
     }
 
     fn poll_output(&mut self) -> Output {
         let output = self.machine.poll_output();
-        (self.write)(&format!("{} > {output}", self.now));
+        (self.write)(&self.writer.output(self.now, &output));
         output
     }
 }
@@ -104,6 +107,14 @@ impl<'a> Trace<'a> {
     /// Tells what the header says.
     pub fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// Goes through the inputs and their times.
+    pub fn inputs(&self) -> impl Iterator<Item = (Instant, Input)> {
+        self.text.lines().filter(|line| is_input(line)).filter_map(|line| {
+            let (time, rest) = timed(line)?;
+            Some((time, rest.strip_prefix("< ")?.parse().ok()?))
+        })
     }
 
     /// Gives the inputs to a fresh probe of the header's configuration; `tell` gets what it tells.

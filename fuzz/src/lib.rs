@@ -3,6 +3,7 @@
 
 mod names;
 mod settings;
+mod traces;
 mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,10 +13,13 @@ use tlsfinger_core::cert::Certificate;
 use tlsfinger_core::config::{Config, Dialect, Level, Proxy, ProxyForm};
 use tlsfinger_core::destination::{Destination, Place};
 use tlsfinger_core::machine::{LookupId, Stop, TransportId};
+use tlsfinger_core::report::Report;
+use tlsfinger_core::trace::Trace;
 use tlsfinger_core::{Input, Instant, IoError, IoErrorKind, Machine, Output, Probe, WallTime};
 
 pub use names::names;
 pub use settings::settings;
+pub use traces::{mutant, pieces};
 pub use verdict::verdict;
 
 /// A target: takes one case, panics if it shows a fault.
@@ -24,7 +28,9 @@ pub type Target = fn(&[u8]);
 /// Every target by its name, which is also its corpus folder's.
 pub const TARGETS: &[(&str, Target)] = &[
     ("certificate", certificate),
+    ("mutant", mutant),
     ("names", names),
+    ("pieces", pieces),
     ("probe", probe),
     ("settings", settings),
     ("trace", trace),
@@ -40,9 +46,16 @@ pub fn certificate(data: &[u8]) {
     let _ = (certificate.subject().to_string(), certificate.issuer().to_string());
 }
 
-/// Reads lines of the trace format; what can be read must come out again as it was.
+/// Reads lines of the trace format; what can be read must come out again as it was. A whole trace is
+/// played.
 pub fn trace(data: &[u8]) {
-    for line in String::from_utf8_lossy(data).lines() {
+    let text = String::from_utf8_lossy(data);
+    if let Ok(trace) = Trace::parse(&text) {
+        let played = trace.play(|_| {});
+        let again = Trace::parse(&played.text).expect("it was a trace").play(|_| {});
+        assert_eq!((&again.text, again.difference), (&played.text, None));
+    }
+    for line in text.lines() {
         if let Ok(input) = line.parse::<Input>() {
             assert_eq!(input.to_string().parse(), Ok(input));
         }
@@ -89,23 +102,7 @@ pub fn probe(data: &[u8]) {
         world.machine.handle_input(world.now, input);
         world.drain(size);
     }
-    // From here on only time passes.
-    for _ in 0..200 {
-        match world.waits_until {
-            None => return,
-            Some(until) => world.now = until.min(Instant::from_micros(u64::MAX / 2)),
-        }
-        if world.now == Instant::from_micros(u64::MAX / 2) {
-            // Native lookups have no deadline: the system answers or the caller stops.
-            world.machine.handle_input(world.now, Input::Stop(Stop::Now));
-        } else {
-            world.machine.handle_input(world.now, Input::Tick);
-        }
-        world.drain(0);
-        let late = world.waits_until.is_none_or(|until| until > world.now);
-        assert!(late, "after a tick the next wait is in the future");
-    }
-    panic!("time alone must bring the machine to its end");
+    world.end();
 }
 
 /// The bytes of a fuzz case, read as steps.
@@ -154,7 +151,7 @@ struct World {
     now: Instant,
     open: BTreeSet<TransportId>,
     closed: BTreeSet<TransportId>,
-    reports: usize,
+    reported: Vec<Report>,
     waits_until: Option<Instant>,
 }
 
@@ -165,9 +162,29 @@ impl World {
             now: Instant::START,
             open: BTreeSet::new(),
             closed: BTreeSet::new(),
-            reports: 0,
+            reported: Vec::new(),
             waits_until: None,
         }
+    }
+
+    /// Lets nothing but time pass until the end.
+    fn end(&mut self) {
+        for _ in 0..200 {
+            match self.waits_until {
+                None => return,
+                Some(until) => self.now = until.min(Instant::from_micros(u64::MAX / 2)),
+            }
+            if self.now == Instant::from_micros(u64::MAX / 2) {
+                // Native lookups have no deadline: the system answers or the caller stops.
+                self.machine.handle_input(self.now, Input::Stop(Stop::Now));
+            } else {
+                self.machine.handle_input(self.now, Input::Tick);
+            }
+            self.drain(0);
+            let late = self.waits_until.is_none_or(|until| until > self.now);
+            assert!(late, "after a tick the next wait is in the future");
+        }
+        panic!("time alone must bring the machine to its end");
     }
 
     /// Takes all outputs that an input with `size` octets caused, and holds them to the contract.
@@ -182,13 +199,13 @@ impl World {
                 Output::Close(id) => {
                     assert!(self.open.contains(&id) && self.closed.insert(id), "closed once");
                 }
-                Output::Finished(_) => self.reports += 1,
+                Output::Finished(report) => self.reported.push(*report),
                 Output::Wait(until, _) => {
                     self.waits_until = Some(until);
                     return;
                 }
                 Output::Done => {
-                    assert_eq!(self.reports, 1, "one report for one destination");
+                    assert_eq!(self.reported.len(), 1, "one report for one destination");
                     self.waits_until = None;
                     return;
                 }

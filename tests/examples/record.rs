@@ -1,5 +1,6 @@
-//! Records the traces of `tests/traces`, which the suite `replay` plays: real handshakes with the
-//! OpenSSL of this machine's Python. Needed again whenever rustls changes its order of draws.
+//! Records the traces of `tests/traces` that are not there, which the suite `replay` plays: scenes
+//! of the virtual world, and real handshakes with the OpenSSL of this machine's Python. All that hold
+//! TLS are needed again whenever rustls changes its order of draws.
 //!
 //! ```text
 //! cargo run -p tlsfinger-tests --example record
@@ -11,16 +12,37 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use tlsfinger_core::config::{Config, Reuse};
 use tlsfinger_tests::peer::{Act, Peer};
+use tlsfinger_tests::traces::Scene;
 use tlsfinger_tests::world::{Link, World};
 use tlsfinger_tests::{playbook, setting, traces};
 
+/// A server on OpenSSL: name of the trace, then the arguments of `tests/traces/server.py`: version,
+/// curve, key, connections.
+const SERVERS: [(&str, [&str; 4]); 5] = [
+    ("openssl-tls12", ["1.2", "X25519", "prime256v1", "1"]),
+    ("openssl-tls13", ["1.3", "X25519", "rsa:2048", "1"]),
+    ("openssl-tls13-retry", ["1.3", "secp384r1", "secp384r1", "1"]),
+    ("openssl-tls12-reuse", ["1.2", "prime256v1", "prime256v1", "2"]),
+    ("openssl-tls13-reuse", ["1.3", "X25519", "prime256v1", "2"]),
+];
+
 fn main() -> std::io::Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("traces");
-    for trace in traces::ALL {
+    let save = |name: &str, text: String| {
+        let path = folder.join(name).with_extension("trace");
+        // The certificates of a new recording are new: what is there stays.
+        if path.exists() { Ok(()) } else { std::fs::write(path, text) }
+    };
+    for Scene { name, config, world } in traces::scenes() {
+        let run = world.run();
+        save(name, traces::write("virtual world", &config, &run))?;
+    }
+    for (name, arguments) in SERVERS {
         let mut server = Command::new("python3")
             .arg(folder.join("server.py"))
-            .args(trace.server)
+            .args(arguments)
             .stdout(Stdio::piped())
             .spawn()?;
         let (port, openssl) = greeting(&mut server)?;
@@ -28,13 +50,14 @@ fn main() -> std::io::Result<()> {
             let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("it listens");
             Box::new(Bridge { socket, heard: true })
         };
-        let config = trace.config();
+        let reuse = Reuse { delay: Duration::from_secs(1), limit: 1 };
+        let reuse = (arguments[3] == "2").then_some(reuse);
+        let config = Config { reuse, repeatable: true, ..setting::config() };
         let run = World::new(setting::probe(&config))
             .host(setting::HOST, ["192.0.2.1"])
             .listen(playbook::tcp("192.0.2.1:25"), Link::default(), connect)
             .run();
-        let head = format!("# {} {}\n", openssl, trace.server.join(" "));
-        std::fs::write(folder.join(trace.file), head + &traces::wire(&run.trace()))?;
+        save(name, traces::write(&openssl, &config, &run))?;
         server.wait()?;
     }
     Ok(())

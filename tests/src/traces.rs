@@ -1,44 +1,304 @@
-//! The recorded handshakes of `tests/traces`: how they were made, and what of them is kept.
+//! The scenes that are recorded as `tests/traces/*.trace`, each a test by its name.
 
 use std::time::Duration;
 
-use tlsfinger_core::config::{Config, Reuse};
+use rustls::NamedGroup;
+use tlsfinger_core::config::{Config, DnssecTrust, HostLookup, Level, Lookup, Policy, Reuse};
+use tlsfinger_core::destination::{Destination, Place};
+use tlsfinger_core::tls::Identity;
+use tlsfinger_core::trace::Header;
+use tlsfinger_core::{IoError, IoErrorKind, Machine, Probe};
 
+use crate::certs::{self, KeyType};
+use crate::peer::{Answer, ClientAuth, Script, Tickets, TlsSetup};
+use crate::playbook;
 use crate::setting;
+use crate::world::{How, Link, Run, World};
+use crate::zones::Zones;
 
-/// One recorded run.
-#[derive(Clone, Copy, Debug)]
-pub struct Trace {
-    /// The file in `tests/traces`.
-    pub file: &'static str,
-    /// Arguments of `tests/traces/server.py`: version, curve, key, connections.
-    pub server: [&'static str; 4],
+/// A scene: who is probed how, in what world.
+#[derive(Debug)]
+pub struct Scene {
+    /// The name of its trace.
+    pub name: &'static str,
+    /// What the probe is to do.
+    pub config: Config,
+    /// What it meets.
+    pub world: World<Probe>,
 }
 
-/// All of them.
-pub const ALL: [Trace; 5] = [
-    Trace { file: "tls12.trace", server: ["1.2", "X25519", "prime256v1", "1"] },
-    Trace { file: "tls13.trace", server: ["1.3", "X25519", "rsa:2048", "1"] },
-    Trace { file: "tls13-retry.trace", server: ["1.3", "secp384r1", "secp384r1", "1"] },
-    Trace { file: "tls12-reuse.trace", server: ["1.2", "prime256v1", "prime256v1", "2"] },
-    Trace { file: "tls13-reuse.trace", server: ["1.3", "X25519", "prime256v1", "2"] },
-];
+/// Writes a run down, with its header.
+pub fn write<M: Machine>(program: &str, config: &Config, run: &Run<M>) -> String {
+    let header = Header::new(program, config.clone(), setting::SEED, setting::WALL_TIME);
+    format!("{header}\n{}", run.trace())
+}
 
-impl Trace {
-    /// Makes the configuration of the run.
-    pub fn config(&self) -> Config {
-        let reuse = Reuse { delay: Duration::from_secs(1), limit: 1 };
-        Config { reuse: (self.server[3] == "2").then_some(reuse), ..setting::config() }
+/// Makes all scenes that need no other program.
+pub fn scenes() -> Vec<Scene> {
+    [dialogue(), injections(), tls(), reconnects(), dane(), lookups()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn scene(
+    name: &'static str,
+    config: Config,
+    world: impl Fn(World<Probe>) -> World<Probe>,
+) -> Scene {
+    let config = Config { repeatable: true, ..config };
+    let world = world(World::new(setting::probe(&config)).host(setting::HOST, ["192.0.2.1"]));
+    Scene { name, config, world }
+}
+
+/// A probe of one server, at level `may`.
+fn smtp(name: &'static str, script: Script) -> Scene {
+    linked(name, Link::latency(10), script)
+}
+
+fn linked(name: &'static str, link: Link, script: Script) -> Scene {
+    configured(name, setting::config(), link, script)
+}
+
+fn configured(name: &'static str, config: Config, link: Link, script: Script) -> Scene {
+    let place = setting::place(&config);
+    scene(name, config, |world| world.listen(place.clone(), link.clone(), script.clone()))
+}
+
+/// Each refusal and each loss of the dialogue.
+fn dialogue() -> Vec<Scene> {
+    let script = Script::smtp;
+    let lost = || Answer::silence().end();
+    let broken = || Answer::silence().reset();
+    let small = || script().tls(TlsSetup::default().identity(certs::small()));
+    let level = |level| Config { level, ..setting::config() };
+    vec![
+        linked("connect-refused", Link::refused(), script()),
+        linked("connect-timeout", Link::black_hole(), script()),
+        smtp("greeting-refused", script().greeting("554-go\r\n554 away\r\n")),
+        smtp("greeting-lost", script().greeting(lost())),
+        smtp("greeting-broken", script().greeting(broken())),
+        smtp("greeting-timeout", script().greeting(Answer::silence())),
+        smtp("greeting-garbled", script().greeting("hello\r\n220\x1b[31m mx\r\n")),
+        smtp("hello-refused", script().on("EHLO", "502 no EHLO here\r\n")),
+        smtp("hello-lost", script().on("EHLO", lost())),
+        smtp("hello-timeout", script().on("EHLO", "250-mx.example.org\r\n")),
+        smtp("hello-without-starttls", script().on("EHLO", "250-mx\r\n250 SIZE\r\n")),
+        smtp("starttls-refused", script().on("STARTTLS", "454 not now\r\n")),
+        smtp("starttls-lost", script().on("STARTTLS", lost())),
+        smtp("starttls-timeout", script().on("STARTTLS", Answer::silence())),
+        smtp("hello-again-refused", small().inside("EHLO", "554 not you\r\n")),
+        smtp("hello-again-lost", small().inside("EHLO", lost())),
+        smtp("hello-again-broken", small().inside("EHLO", broken())),
+        smtp("hello-again-timeout", small().inside("EHLO", Answer::silence())),
+        smtp("quit-refused", small().inside("QUIT", "500 stay\r\n")),
+        smtp("quit-lost", small().inside("QUIT", lost())),
+        smtp("quit-timeout", small().inside("QUIT", Answer::silence())),
+        smtp(
+            "quit-close-notify",
+            small().inside("QUIT", Answer::from("221 bye\r\n").close_notify()),
+        ),
+        configured("level-none", level(Level::None), Link::latency(10), script()),
+        configured("lmtp", setting::lmtp(), Link::latency(1), Script::lmtp()),
+    ]
+}
+
+/// Plain text behind the reply to STARTTLS (CVE-2011-0411), in all its forms.
+fn injections() -> Vec<Scene> {
+    let small = || Script::smtp().tls(TlsSetup::default().identity(certs::small()));
+    let with = |reply: &[u8]| small().on("STARTTLS", Answer::from(reply).start_tls());
+    let behind = Answer::from("220 go ahead\r\n").say("250 evil\r\n").start_tls();
+    vec![
+        smtp("injected-reply", with(b"220 go ahead\r\n250 evil\r\n")),
+        smtp("injected-replies", with(b"220 go ahead\r\n250-evil\r\n250 twice\r\n221 bye\r\n")),
+        smtp("injected-part", with(b"220 go ahead\r\n250-ev")),
+        smtp("injected-tls", with(b"220 go ahead\r\n\x16\x03\x03\x00\x04\x02\x00\x00\x00")),
+        smtp("injected-in-its-own-read", small().on("STARTTLS", behind)),
+        smtp("injected-behind-refusal", with(b"454 not now\r\n250 evil\r\n")),
+    ]
+}
+
+/// Handshakes that end well, and others.
+fn tls() -> Vec<Scene> {
+    let with = |tls: TlsSetup| Script::smtp().tls(tls);
+    let small = || TlsSetup::default().identity(certs::small());
+    let wrapper = Config { wrapper: true, ..setting::config() };
+    let mut client = setting::config();
+    client.policy.identity = {
+        let mut identity = Identity::default();
+        identity.add_chains(certs::client_pem().as_bytes()).expect("it is complete");
+        identity
+    };
+    let asked = |tls: TlsSetup| with(tls.client_auth(ClientAuth::Required));
+    let raw = Config {
+        policy: Policy { raw_public_keys: true, ..setting::config().policy },
+        ..setting::config()
+    };
+    let pieces = Link::latency(10).pieces_of(100);
+    let link = Link::latency(10);
+    vec![
+        smtp("tls12", with(TlsSetup::only_12().identity(certs::small()))),
+        smtp("tls12-rsa", with(TlsSetup::only_12().identity(certs::server(KeyType::Rsa2048)))),
+        smtp("tls13-p384", with(TlsSetup::only_13().identity(certs::server(KeyType::P384)))),
+        smtp("tls13-hello-retry", with(small().groups([NamedGroup::secp384r1]))),
+        linked("tls13-in-pieces", pieces, with(small())),
+        smtp("tls12-client-certificate", asked(TlsSetup::only_12().identity(certs::small()))),
+        configured("tls12-signed", client.clone(), link.clone(), asked(TlsSetup::only_12())),
+        configured("tls13-signed", client, link.clone(), asked(TlsSetup::only_13())),
+        smtp("tls13-client-certificate", asked(TlsSetup::only_13().identity(certs::small()))),
+        configured("raw-key-refused", raw, link.clone(), with(small())),
+        configured("wrapper", wrapper.clone(), link.clone(), with(small()).wrapper()),
+        configured("wrapper-in-plain", wrapper, link, with(small())),
+        smtp("handshake-alert", with(TlsSetup::instead([21, 3, 3, 0, 2, 2, 40]))),
+        smtp("handshake-not-tls", with(TlsSetup::instead("500 what?\r\n"))),
+        smtp("handshake-lost", with(TlsSetup::instead(Answer::silence().end()))),
+        smtp("handshake-broken", with(TlsSetup::instead(Answer::silence().reset()))),
+        smtp("handshake-timeout", with(TlsSetup::instead(Answer::silence()))),
+        linked("handshake-cut", Link::latency(10).cut_in(400, How::Reset), with(small())),
+        smtp(
+            "tls-garbled",
+            with(small()).inside("EHLO", Answer::silence().say_bare([23, 3, 3, 0, 4, 1, 2, 3, 4])),
+        ),
+    ]
+}
+
+/// Sessions that are resumed, or not.
+fn reconnects() -> Vec<Scene> {
+    let reuse = Reuse { delay: Duration::from_secs(1), limit: 2 };
+    let config = Config { reuse: Some(reuse), ..setting::config() };
+    let hybrid = {
+        let policy = Policy::default();
+        Config { policy, ..config.clone() }
+    };
+    let with = |tls: TlsSetup| Script::smtp().tls(tls.identity(certs::small()));
+    let link = Link::latency(10);
+    let declined = with(TlsSetup::default().tickets(Tickets::None));
+    vec![
+        configured("reconnect-tls12", config.clone(), link.clone(), with(TlsSetup::only_12())),
+        configured("reconnect-tls13", config.clone(), link.clone(), with(TlsSetup::only_13())),
+        configured("reconnect-ml-kem", hybrid, link.clone(), with(TlsSetup::only_13())),
+        configured("reconnect-declined", config, link, declined),
+    ]
+}
+
+/// A configuration that asks the name server 192.0.2.53 for `example.org`, at level `dane`.
+fn dns() -> Config {
+    let resolvers = Lookup::default()
+        .resolvers
+        .with_server(std::net::SocketAddr::from(([192, 0, 2, 53], 53)).into());
+    let hosts = HostLookup { dns: true, native: false };
+    let place =
+        Place::Inet { host: "example.org".to_owned(), literal: false, service: None, port: 25 };
+    Config {
+        destination: Destination { text: "example.org".to_owned(), place },
+        level: Level::Dane,
+        lookup: Lookup { hosts, resolvers, dnssec: DnssecTrust::Trust, ..Lookup::default() },
+        ..setting::config()
     }
 }
 
-/// Keeps what crossed the wire: the inputs, and the outputs for the transports. What is told
-/// about it may change its form at any time.
-pub fn wire(trace: &str) -> String {
-    let is_wire = |line: &&str| {
-        let word = line.split(' ').nth(1).unwrap_or_default();
-        let output = line.split(' ').nth(2).unwrap_or_default();
-        word == "<" || (word == ">" && ["open", "send", "close", "find"].contains(&output))
+fn zoned(name: &'static str, config: Config, zones: &str) -> Scene {
+    let script = Script::smtp().tls(TlsSetup::only_13());
+    let at = std::net::SocketAddr::from(([192, 0, 2, 53], 53));
+    scene(name, config, |world| {
+        world.name_server(at, Link::latency(2), Zones::parse(zones)).listen(
+            playbook::tcp("192.0.2.1:25"),
+            Link::latency(10),
+            script.clone(),
+        )
+    })
+}
+
+/// What TLSA records lead to.
+fn dane() -> Vec<Scene> {
+    let pin = certs::tlsa(KeyType::P256);
+    let zone = |tlsa: &str| {
+        format!(
+            "@secure .
+             example.org MX 10 mx.example.org
+             mx.example.org A 192.0.2.1
+             {tlsa}"
+        )
     };
-    trace.lines().filter(is_wire).map(|line| format!("{line}\n")).collect()
+    let with = |tlsa: &str| zone(&format!("_25._tcp.mx.example.org TLSA {tlsa}"));
+    let wrong = format!("3 1 1 {}", "00".repeat(32));
+    let insecure = |zone: String| zone.replace("@secure .", "@secure .\n@insecure example.org");
+    let half = format!(
+        "@secure .
+         @insecure example.org
+         example.org MX 10 mx.signed.test
+         mx.signed.test A 192.0.2.1
+         _25._tcp.mx.signed.test TLSA {pin}"
+    );
+    let only = Config { level: Level::DaneOnly, ..dns() };
+    vec![
+        zoned("dane-verified", dns(), &with(&pin)),
+        zoned("dane-mismatch", dns(), &with(&wrong)),
+        zoned(
+            "dane-two-records",
+            dns(),
+            &with(&format!("{wrong}\n_25._tcp.mx.example.org TLSA {pin}")),
+        ),
+        zoned("dane-unusable", dns(), &with(&pin.replacen("3 1 1", "1 1 1", 1))),
+        zoned("dane-only-unusable", only.clone(), &with(&pin.replacen("3 1 1", "3 1 255", 1))),
+        zoned("dane-only-without-records", only, &zone("")),
+        zoned("dane-without-records", dns(), &zone("")),
+        zoned("dane-insecure-zone", dns(), &insecure(with(&pin))),
+        zoned("dane-half", dns(), &half),
+        zoned("dane-tlsa-servfail", dns(), &zone("@fault _25._tcp.mx.example.org TLSA servfail")),
+    ]
+}
+
+/// What goes wrong on the way to the hosts, and what does not.
+fn lookups() -> Vec<Scene> {
+    let may = Config { level: Level::May, ..dns() };
+    let zone = |rest: &str| format!("@secure .\n{rest}");
+    let host = "example.org MX 10 mx.example.org\nmx.example.org A 192.0.2.1\n";
+    let unknown = IoError { kind: IoErrorKind::Other, code: -2, message: "unknown".to_owned() };
+    let native = scene("native-unknown", setting::config(), |world| {
+        let answer = Err(unknown.clone());
+        world.lookup(setting::HOST, Duration::from_millis(5), answer)
+    });
+    vec![
+        native,
+        zoned("mx-nxdomain", may.clone(), &zone("")),
+        zoned("mx-servfail", may.clone(), &zone("@fault example.org MX servfail")),
+        zoned("mx-silent", may.clone(), &zone("@fault example.org MX silent")),
+        zoned("mx-null", may.clone(), &zone("example.org MX 0 .")),
+        zoned("mx-missing", may.clone(), &zone("example.org A 192.0.2.1")),
+        zoned(
+            "mx-truncated",
+            may.clone(),
+            &zone(&format!("{host}@fault example.org MX truncated")),
+        ),
+        zoned("mx-spoofed", may.clone(), &zone(&format!("{host}@fault example.org MX spoof"))),
+        zoned(
+            "mx-alias",
+            may.clone(),
+            &zone(
+                "example.org CNAME d.test
+                 d.test MX 10 mx.example.org
+                 mx.example.org A 192.0.2.1",
+            ),
+        ),
+        zoned(
+            "mx-second",
+            may.clone(),
+            &zone(
+                "example.org MX 5 down.example.org
+                 example.org MX 10 mx.example.org
+                 down.example.org A 192.0.2.9
+                 mx.example.org A 192.0.2.1",
+            ),
+        ),
+        zoned(
+            "address-missing",
+            may.clone(),
+            &zone(
+                "example.org MX 10 mx.example.org
+                 mx.example.org TYPE16 0161",
+            ),
+        ),
+        zoned("address-servfail", may, &zone(&format!("{host}@fault mx.example.org A servfail"))),
+    ]
 }

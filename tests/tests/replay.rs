@@ -1,80 +1,49 @@
-//! Recorded handshakes with OpenSSL, played again from their inputs alone: every octet must come
-//! out as it did. See `tests/examples/record.rs`.
+//! Every file in `tests/traces` as a test by its name: a recorded run is given its inputs again, and
+//! every output must be the recorded one, octet by octet. See `tests/examples/record.rs`.
 
-use tlsfinger_core::report::Report;
-use tlsfinger_core::trace::Recorder;
-use tlsfinger_core::{Input, Instant, Machine, Output, Probe, Seed};
-use tlsfinger_tests::setting;
-use tlsfinger_tests::traces::{self, Trace};
+use std::path::{Path, PathBuf};
 
-/// Gives the inputs of a trace to a probe; returns what crossed the wire, and the report.
-fn play(trace: &Trace, seed: Seed, recorded: &str) -> (String, Option<Report>) {
-    let (mut written, mut report) = (String::new(), None);
-    let mut probe =
-        Recorder::new(Probe::new(trace.config(), seed, setting::WALL_TIME), |line: &str| {
-            written += &format!("{line}\n")
-        });
-    let mut drain = |probe: &mut dyn Machine| {
-        loop {
-            match probe.poll_output() {
-                Output::Finished(finished) => report = Some(*finished),
-                Output::Wait(..) | Output::Done => break,
-                _ => {}
-            }
-        }
+use libtest_mimic::{Arguments, Failed, Trial};
+use tlsfinger_core::trace::Trace;
+
+fn main() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("traces");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .expect("there are traces")
+        .map(|entry| entry.expect("it can be read").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "trace"))
+        .collect();
+    files.sort();
+    let trial = |path: PathBuf| {
+        let name = path.file_stem().expect("it has a name").to_string_lossy().into_owned();
+        Trial::test(name, move || replay(&path))
     };
-    drain(&mut probe);
-    for (time, input) in recorded.lines().filter_map(|line| line.split_once(" < ")) {
-        let now: Instant = time.parse().expect("a time");
-        let input: Input = input.parse().expect("an input");
-        probe.handle_input(now, input);
-        drain(&mut probe);
-    }
-    drop(probe);
-    (traces::wire(&written), report)
+    let mut trials: Vec<_> = files.into_iter().map(trial).collect();
+    trials.push(Trial::test("another_seed_makes_a_difference", another_seed));
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
 
-fn read(trace: &Trace) -> String {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("traces");
-    let text = std::fs::read_to_string(folder.join(trace.file)).expect(trace.file);
-    text.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect()
-}
-
-#[test]
-fn recorded_handshakes_come_out_the_same() {
-    for trace in traces::ALL {
-        let recorded = read(&trace);
-        let (played, report) = play(&trace, setting::SEED, &recorded);
-        for (played, recorded) in played.lines().zip(recorded.lines()) {
-            assert_eq!(played, recorded, "{}", trace.file);
+/// Plays a trace. `TLSFINGER_BLESS=1` writes today's outputs into it.
+fn replay(path: &Path) -> Result<(), Failed> {
+    let text = std::fs::read_to_string(path)?;
+    let played = Trace::parse(&text)?.play(|_| {});
+    match played.difference {
+        None if played.text == text => Ok(()),
+        None => Err("it would be written in another form".into()),
+        Some(_) if std::env::var_os("TLSFINGER_BLESS").is_some() => {
+            Ok(std::fs::write(path, played.text)?)
         }
-        assert_eq!(played.len(), recorded.len(), "{}", trace.file);
-        // The recording holds what its name says.
-        let report = report.expect(trace.file);
-        let [version, curve, _, connections] = trace.server;
-        assert_eq!(report.sessions.len().to_string(), connections);
-        for (number, session) in report.sessions.iter().enumerate() {
-            let facts = session.observation.tls.clone().expect("there was TLS");
-            assert_eq!(facts.version.to_string(), format!("TLSv{version}"));
-            assert_eq!(facts.hello_retry, trace.file.contains("retry"));
-            assert_eq!(facts.resumed, number == 1);
-            let same = |group: &str| group == curve.to_lowercase() || curve == "prime256v1";
-            assert!(facts.group.is_none_or(|group| same(&group.to_string())));
-            assert!(session.observation.quit.is_some());
-        }
+        Some(difference) => Err(difference.to_string().into()),
     }
 }
 
-#[test]
-fn another_seed_gives_another_hello() {
-    let trace = traces::ALL[1];
-    let recorded = read(&trace);
-    let (played, report) = play(&trace, [8; 32], &recorded);
-    let hello = recorded.lines().position(|line| line.contains("> send t0 x160301")).expect("TLS");
-    let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
-    let (played, recorded) = (lines(&played), lines(&recorded));
-    assert_eq!(played[..hello], recorded[..hello]);
-    assert_ne!(played[hello], recorded[hello]);
-    assert_eq!(played[hello].len(), recorded[hello].len());
-    assert!(report.expect("it fails").sessions[0].observation.handshake_error.is_some());
+fn another_seed() -> Result<(), Failed> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("traces/openssl-tls13.trace");
+    let text = std::fs::read_to_string(path)?;
+    let other = text.replacen("\nseed x07", "\nseed x08", 1);
+    assert_ne!(text, other);
+    let difference = Trace::parse(&other)?.play(|_| {}).difference.ok_or("nothing differs")?;
+    // The first that differs is the ClientHello.
+    assert!(difference.to_string().contains("\n- 0.060000 > send t0 x160301"), "{difference}");
+    Ok(())
 }

@@ -58,6 +58,11 @@ impl Header {
         }
     }
 
+    /// Tells the version of rustls that recorded, if it is another one: its TLS may differ.
+    pub fn other_rustls(&self) -> Option<&str> {
+        (self.rustls != tls::RUSTLS).then_some(self.rustls.as_str())
+    }
+
     /// Finds what the caller wrote under a name.
     pub fn caller(&self, name: &str) -> impl Iterator<Item = &str> {
         self.caller.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())

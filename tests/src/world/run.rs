@@ -111,9 +111,10 @@ impl<M: Machine> Run<M> {
 
     /// Writes the run down in the trace format.
     pub fn trace(&self) -> String {
+        let mut writer = trace::Writer::default();
         let line = |(at, word): &(Instant, Word)| match word {
-            Word::In(input) => format!("{at} < {input}\n"),
-            Word::Out(output) => format!("{at} > {output}\n"),
+            Word::In(input) => writer.input(*at, input),
+            Word::Out(output) => writer.output(*at, output),
         };
         self.log.iter().map(line).collect()
     }
