@@ -16,6 +16,9 @@ pub const REPLY_LINES: usize = 10_000;
 /// Lines of an EHLO reply kept as data.
 pub const EHLO_LINES: usize = 128;
 
+/// Octets of dialogue kept for a report. Real sessions say less than 4 KiB.
+pub const DIALOGUE: usize = 64 * 1024;
+
 /// Octets of the TLS input buffer. The largest handshake message that rustls accepts is 64 KiB,
 /// which takes five full records with their headers, and one more record may be under way.
 pub const TLS_INPUT: usize = 128 * 1024;

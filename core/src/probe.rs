@@ -9,7 +9,7 @@ use crate::judge::{LinkCache, ReferenceNames, judge};
 use crate::machine::{Input, IoError, Machine, Output, Stop};
 use crate::random::Seed;
 use crate::report::{
-    Event, LookupError, Outcome, Peer, Reconnect, Report, Session, TlsFacts, Verdict,
+    Event, LookupError, Observation, Outcome, Peer, Reconnect, Report, Session, TlsFacts, Verdict,
 };
 use crate::resolve::{NextTarget, Resolver, Route, Target, Tlsa};
 use crate::session::{Approach, Approached, Farewell, Over, Plan};
@@ -93,6 +93,8 @@ struct Visit {
     state: State,
     unreachable: Vec<(Arc<Peer>, IoError)>,
     sessions: Vec<Session>,
+    /// When the latest connection was begun.
+    began: Instant,
     /// A session has come to its end: later ones are with the same server.
     visited: bool,
     /// Lent to each session while it lives.
@@ -134,6 +136,7 @@ impl Visit {
             state: State::Routing,
             unreachable: Vec::new(),
             sessions: Vec::new(),
+            began: cx.now(),
             visited: false,
             cache: SessionCache::new(config.reuse.is_some()),
             reconnects: config.reuse.map_or(0, |reuse| reuse.limit),
@@ -229,7 +232,18 @@ impl Visit {
         let plan = Arc::new(self.plan(&target));
         let (peer, endpoint) = (target.peer.clone(), target.endpoint.clone());
         let approach = Approach::start(cx, peer, endpoint, plan, mem::take(&mut self.cache));
+        self.began = cx.now();
         self.state = State::Approaching(approach, target);
+    }
+
+    /// Keeps a session that is over.
+    fn keep(
+        &mut self,
+        target: Box<Target>,
+        observation: Observation,
+        verdict: Option<Arc<Verdict>>,
+    ) {
+        self.sessions.push(Session { target, began: self.began, observation, verdict });
     }
 
     fn approached(&mut self, cx: &mut Cx, end: Approached) {
@@ -253,7 +267,7 @@ impl Visit {
                     |offer: &Arc<Offer>| offer.certificates == ServerCertificates::RawPublicKey;
                 let raw_failed =
                     observation.handshake_error.is_some() && observation.offer.iter().any(raw);
-                self.sessions.push(Session { observation, verdict: None });
+                self.keep(target.clone(), observation, None);
                 if raw_failed {
                     self.raw_keys = RawKeys::Failed;
                     self.cache = cache;
@@ -310,7 +324,7 @@ impl Visit {
             return;
         };
         let (observation, cache) = farewell.finish();
-        self.sessions.push(Session { observation, verdict });
+        self.keep(target.clone(), observation, verdict);
         self.cache = cache;
         self.visited = true;
         match self.reconnect() {
@@ -353,28 +367,32 @@ impl Visit {
     }
 
     fn stop(&mut self, cx: &mut Cx) {
-        let (observation, verdict) = match mem::replace(&mut self.state, State::Over) {
-            State::Approaching(mut approach, _) => {
+        match mem::replace(&mut self.state, State::Over) {
+            State::Approaching(mut approach, target) => {
                 approach.abort(cx);
-                (approach.finish().0, None)
+                self.keep(target, approach.finish().0, None);
             }
-            State::Leaving(mut farewell, _, verdict) => {
+            State::Leaving(mut farewell, target, verdict) => {
                 farewell.abort(cx);
-                (farewell.finish().0, verdict)
+                self.keep(target, farewell.finish().0, verdict);
             }
             State::Routing | State::Pausing(..) => return self.finish(cx, Outcome::Stopped),
             State::Over => return,
-        };
-        self.sessions.push(Session { observation, verdict });
+        }
         self.finish(cx, Outcome::Stopped);
     }
 
     fn finish(&mut self, cx: &mut Cx, outcome: Outcome) {
         self.state = State::Over;
+        let route = self.route.facts();
         self.route.stop(cx);
         let report = Report {
             destination: self.config.destination.clone(),
+            level: self.config.level,
+            began: cx.began(),
+            ended: cx.now(),
             outcome,
+            route,
             unreachable: mem::take(&mut self.unreachable),
             sessions: mem::take(&mut self.sessions),
         };

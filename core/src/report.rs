@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::config::{Offer, OfferFlaw, ServerCertificates};
+use crate::config::{Level, Offer, OfferFlaw, ServerCertificates};
 use crate::destination::Destination;
 pub use crate::judge::{Status, Verdict};
 use crate::machine::IoError;
 pub use crate::resolve::{LookupError, LookupNote};
+use crate::resolve::{RouteFacts, Target};
 use crate::session::{Capabilities, Reply};
-use crate::time::Instant;
+use crate::time::{Instant, WallTime};
 use crate::tls::{SessionKey, Suite};
 
 /// Something that people want to know as it happens.
@@ -327,6 +328,8 @@ pub struct Observation {
     pub peer: Arc<Peer>,
     /// What it was offered, if TLS was wanted.
     pub offer: Option<Arc<Offer>>,
+    /// What was said, in order; stops growing at [`limits::DIALOGUE`](crate::limits::DIALOGUE).
+    pub dialogue: Vec<Utterance>,
     /// Its greeting.
     pub greeting: Option<Reply>,
     /// Its answer to the first EHLO or LHLO.
@@ -359,6 +362,7 @@ impl Observation {
         Self {
             peer,
             offer,
+            dialogue: Vec::new(),
             greeting: None,
             hello: None,
             starttls: None,
@@ -373,6 +377,17 @@ impl Observation {
             times: Vec::new(),
         }
     }
+}
+
+/// A line of a dialogue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Utterance {
+    /// Whose line it is.
+    pub direction: Direction,
+    /// It was said inside TLS.
+    pub secured: bool,
+    /// The line without its end; the server's are cut at [`limits`](crate::limits).
+    pub line: Bytes,
 }
 
 /// How a stream ended.
@@ -394,8 +409,16 @@ pub enum StreamEnd {
 pub struct Report {
     /// What was asked.
     pub destination: Destination,
+    /// The level that was asked for.
+    pub level: Level,
+    /// When it began: the time at [`Instant::START`].
+    pub began: WallTime,
+    /// When it ended.
+    pub ended: Instant,
     /// How it ended.
     pub outcome: Outcome,
+    /// Where mail goes, as far as it was looked up.
+    pub route: RouteFacts,
     /// The addresses that could not be reached before one could, or all of them.
     pub unreachable: Vec<(Arc<Peer>, IoError)>,
     /// The sessions that came about, in order.
@@ -405,6 +428,10 @@ pub struct Report {
 /// One session: what was seen, and what that is worth.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
+    /// The server, and what was known of it before.
+    pub target: Box<Target>,
+    /// When the connection was begun.
+    pub began: Instant,
     /// What was seen.
     pub observation: Observation,
     /// What that is worth, if TLS came about.
