@@ -185,6 +185,19 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag(Letter('v'), Output, Nothing(|o| o.verbose += 1),
         "tell more; may be repeated", ""),
 
+    flag(Long("json"), Output, Nothing(|o| o.json = true),
+        "write one JSON document, and nothing else, to standard output", ""),
+    flag(Long("exit-code"), Output, Nothing(|o| o.exit_code = true),
+        "tell by the exit status how it went",
+        "0 policy satisfied, 1 usage or configuration, 2 policy not satisfied, 3 no STARTTLS, 4 handshake failed, 5 no connection or dialogue, 6 lookup failed."),
+    flag(Long("nagios"), Output, Nothing(|o| o.nagios = true),
+        "be a monitoring plugin: one line and its status",
+        "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN."),
+    flag(Long("warn-days"), Output, Value("days", |o, v| days(&mut o.warn_days, "warn-days", v)),
+        "with --nagios, warn if the certificate expires so soon (14)", ""),
+    flag(Long("critical-days"), Output, Value("days", |o, v| days(&mut o.critical_days, "critical-days", v)),
+        "with --nagios, be critical if it expires so soon (7)", ""),
+
     flag(Letter('o'), General, Value("name=value", parameter),
         "set a parameter of main.cf", "myhostname=NAME is the name in EHLO."),
     flag(Long("resolver"), Lookup, Value("address[:port]", resolver),
@@ -269,16 +282,21 @@ fn dnssec(options: &mut Options, value: &OsStr) -> Result<(), Refusal> {
     options.dnssec = Some(match value.to_str() {
         Some("trust") => DnssecTrust::Trust,
         Some("auto") => DnssecTrust::Auto,
-        _ => return Err(Refusal::Fatal(SettingError::BadDnssec(text(value)))),
+        _ => return Err(Refusal::Fatal(SettingError::BadLong("dnssec", text(value)))),
     });
     Ok(())
+}
+
+fn days(field: &mut Option<u32>, option: &'static str, value: &OsStr) -> Result<(), Refusal> {
+    let bad = || Refusal::Fatal(SettingError::BadLong(option, text(value)));
+    set(field, value.to_str().and_then(|days| days.parse().ok()).ok_or_else(bad)?)
 }
 
 fn runtime(options: &mut Options, value: &OsStr) -> Result<(), Refusal> {
     options.runtime = match value.to_str() {
         Some("blocking") => Runtime::Blocking,
         Some("smol") => Runtime::Smol,
-        _ => return Err(Refusal::Fatal(SettingError::BadRuntime(text(value)))),
+        _ => return Err(Refusal::Fatal(SettingError::BadLong("runtime", text(value)))),
     };
     Ok(())
 }
@@ -489,7 +507,10 @@ mod tests {
         assert_eq!(parse_words(&["--runtime"]), usage(UsageError::MissingLong("runtime".into())));
         assert_eq!(parse_words(&["--help=x"]), usage(UsageError::NeedlessLong("help".into())));
         assert_eq!(parse_words(&["-Mx"]), fatal(SettingError::BadValue('M', "x".into())));
-        assert_eq!(parse_words(&["--runtime=x"]), fatal(SettingError::BadRuntime("x".into())));
+        assert_eq!(
+            parse_words(&["--runtime=x"]),
+            fatal(SettingError::BadLong("runtime", "x".into()))
+        );
         assert_eq!(parse_words(&["--help", "-Z"]), Ok(Asked::Page(Page::Help)));
         assert_eq!(parse_words(&["d", "--help"]).map(|_| ()), Ok(()));
         // The reference has no long options: `--help` is the letter `-`.

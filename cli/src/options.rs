@@ -76,6 +76,16 @@ pub(crate) struct Options {
     pub(crate) dnssec: Option<DnssecTrust>,
     /// `--runtime`
     pub(crate) runtime: Runtime,
+    /// `--json`
+    pub(crate) json: bool,
+    /// `--exit-code`
+    pub(crate) exit_code: bool,
+    /// `--nagios`
+    pub(crate) nagios: bool,
+    /// `--warn-days`
+    pub(crate) warn_days: Option<u32>,
+    /// `--critical-days`
+    pub(crate) critical_days: Option<u32>,
     /// Destination and match arguments.
     pub(crate) operands: Vec<OsString>,
 }

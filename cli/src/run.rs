@@ -4,13 +4,15 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use tlsfinger_core::machine::Stop;
-use tlsfinger_core::report::{Report, Step, StepProblem};
 use tlsfinger_core::{Input, IoError, Notice, Probe};
 
+use crate::json::{self, Frame};
+use crate::nagios;
 use crate::options::Runtime;
 use crate::printer::Printer;
 use crate::program::Program;
-use crate::settings::{SettingError, Settings};
+use crate::settings::{Format, SettingError, Settings};
+use crate::status::{exit_status, status_of_the_reference};
 use crate::text::Narrator;
 
 /// Probes a destination and tells what happens.
@@ -20,14 +22,33 @@ pub(crate) fn probe<W: Write>(
     printer: &mut Printer<W>,
 ) -> Result<ExitCode, SettingError> {
     let failed = |error: std::io::Error| SettingError::Driver(IoError::from(&error).message);
+    let (format, exit_code) = (settings.format, settings.exit_code);
     let mut narrator = Narrator::new(&settings, program);
-    let mut status = ExitCode::SUCCESS;
+    let frame = Frame::new(&settings.config);
+    let mut status = 0;
     let seed = tlsfinger_blocking::seed().map_err(failed)?;
     let mut machine = Probe::new(settings.config, seed, tlsfinger_blocking::wall_time());
     let mut tell = |notice, stop: &dyn Fn(Input)| {
         match notice {
-            Notice::Event(event) => narrator.tell(&event, &mut |message| printer.say(&message)),
-            Notice::Report(report) => status = exit_status(&report),
+            Notice::Event(event) if format == Format::Text => {
+                narrator.tell(&event, &mut |message| printer.say(&message));
+            }
+            Notice::Event(_) => {}
+            Notice::Report(report) => {
+                status = match exit_code {
+                    true => exit_status(report.conclusion()),
+                    false => status_of_the_reference(&report),
+                };
+                match format {
+                    Format::Text => {}
+                    Format::Json => printer.show(&json::line(&frame.document(&report))),
+                    Format::Nagios(thresholds) => {
+                        let (line, state) = nagios::check(&report, thresholds);
+                        status = state;
+                        printer.show(&line);
+                    }
+                }
+            }
         }
         if !printer.is_open() {
             stop(Input::Stop(Stop::Now));
@@ -47,15 +68,5 @@ pub(crate) fn probe<W: Write>(
             smol::block_on(tlsfinger_smol::run_with(&mut machine, inbox, tell));
         }
     }
-    Ok(status)
-}
-
-/// Decides the exit status as the reference does: whatever was found out is a success, except
-/// that a server that falls silent between STARTTLS and its reply is a fatal error.
-fn exit_status(report: &Report) -> ExitCode {
-    let problems = report.sessions.iter().flat_map(|session| &session.observation.problems);
-    let is_fatal = |(step, problem): &(Step, StepProblem)| {
-        *step == Step::StartTls && !matches!(problem, StepProblem::Refused(_))
-    };
-    if problems.into_iter().any(is_fatal) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    Ok(status.into())
 }

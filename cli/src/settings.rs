@@ -20,6 +20,7 @@ use tlsfinger_core::destination::{Destination, HostError, Place, host_to_ascii, 
 use crate::flags::Refusal;
 use crate::line::{Charset, Message};
 use crate::log::Log;
+use crate::nagios::Thresholds;
 use crate::options::{Options, Runtime};
 use crate::parameters::Parameters;
 use crate::system::{File, FileError};
@@ -33,10 +34,24 @@ pub(crate) struct Settings {
     pub(crate) config: Config,
     pub(crate) show: Show,
     pub(crate) runtime: Runtime,
+    pub(crate) format: Format,
+    /// The exit status tells how it went.
+    pub(crate) exit_code: bool,
     /// The cipher list of OpenSSL that the suites come from.
     pub(crate) cipher_list: String,
     /// Bounds of protocol versions that bound nothing; told for each connection.
     pub(crate) odd_bounds: Vec<String>,
+}
+
+/// Who the output is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// People, and scripts of the reference.
+    Text,
+    /// Programs.
+    Json,
+    /// A monitoring system.
+    Nagios(Thresholds),
 }
 
 /// What is shown of what happens.
@@ -194,9 +209,23 @@ pub(crate) fn decide(
         config,
         show,
         runtime,
+        format: format(options)?,
+        exit_code: options.exit_code,
         cipher_list: wish.cipher_list,
         odd_bounds: wish.odd_bounds,
     })
+}
+
+fn format(options: &Options) -> Result<Format, SettingError> {
+    let defaults = Thresholds::default();
+    let critical = options.critical_days.unwrap_or(defaults.critical);
+    let warn = options.warn_days.unwrap_or(defaults.warn.max(critical));
+    match (options.json, options.nagios) {
+        (true, true) => Err(SettingError::JsonAndNagios),
+        (true, false) => Ok(Format::Json),
+        (false, true) => Ok(Format::Nagios(Thresholds { warn, critical })),
+        (false, false) => Ok(Format::Text),
+    }
 }
 
 fn family(word: Option<&str>) -> Result<Family, SettingError> {

@@ -313,6 +313,7 @@ mod tests {
     use crate::line::Charset;
     use crate::line::Severity;
     use crate::options::Runtime;
+    use crate::settings::Format;
 
     fn narrator(name: &str, chat: bool, log: Log, verbose: u32) -> Narrator {
         let place = Place::Unix("/run/x".into());
@@ -326,6 +327,8 @@ mod tests {
             config,
             show,
             runtime: Runtime::Blocking,
+            format: Format::Text,
+            exit_code: false,
             cipher_list: "HIGH".into(),
             odd_bounds: vec!["odd bound".into()],
         };

@@ -227,7 +227,7 @@ mod tests {
     use crate::line::{Charset, Severity};
     use crate::options::Runtime;
     use crate::program::Program;
-    use crate::settings::{Settings, Show};
+    use crate::settings::{Format, Settings, Show};
 
     fn subject() -> Name {
         // A certificate that signs itself: subject and issuer are /CN=ec.client.test.
@@ -289,6 +289,8 @@ mod tests {
                 charset: Charset::Utf8,
             },
             runtime: Runtime::Blocking,
+            format: Format::Text,
+            exit_code: false,
             cipher_list: String::new(),
             odd_bounds: Vec::new(),
         };

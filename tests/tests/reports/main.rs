@@ -1,0 +1,6 @@
+//! What the program tells programs: JSON, exit status, and the line of a monitoring plugin.
+
+mod json;
+mod nagios;
+mod outcomes;
+mod output;
