@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use tlsfinger_core::config::{DnssecTrust, InsecureMx};
 use tlsfinger_core::resolve::parse_resolver;
 
-use crate::options::{Options, Runtime};
+use crate::options::{Color, Options, Runtime};
 use crate::settings::SettingError;
 use crate::usage::UsageError;
 
@@ -185,6 +185,11 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag(Letter('v'), Output, Nothing(|o| o.verbose += 1),
         "tell more; may be repeated", ""),
 
+    flag(Long("explain"), Output, Nothing(|o| o.explain = true),
+        "explain each verdict, and tell what to do", "Tests the name servers if DANE lacks DNSSEC."),
+    flag(Long("color"), Output, Value("auto|always|never", color),
+        "whether to show lines in colour (auto)",
+        "auto: on a terminal, unless NO_COLOR is set."),
     flag(Long("json"), Output, Nothing(|o| o.json = true),
         "write one JSON document, and nothing else, to standard output", ""),
     flag(Long("exit-code"), Output, Nothing(|o| o.exit_code = true),
@@ -290,6 +295,16 @@ fn dnssec(options: &mut Options, value: &OsStr) -> Result<(), Refusal> {
 fn days(field: &mut Option<u32>, option: &'static str, value: &OsStr) -> Result<(), Refusal> {
     let bad = || Refusal::Fatal(SettingError::BadLong(option, text(value)));
     set(field, value.to_str().and_then(|days| days.parse().ok()).ok_or_else(bad)?)
+}
+
+fn color(options: &mut Options, value: &OsStr) -> Result<(), Refusal> {
+    options.color = match value.to_str() {
+        Some("auto") => Color::Auto,
+        Some("always") => Color::Always,
+        Some("never") => Color::Never,
+        _ => return Err(Refusal::Fatal(SettingError::BadLong("color", text(value)))),
+    };
+    Ok(())
 }
 
 fn runtime(options: &mut Options, value: &OsStr) -> Result<(), Refusal> {

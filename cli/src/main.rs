@@ -1,5 +1,6 @@
 //! tlsfinger: how a mail server does TLS, told by asking it.
 
+mod explain;
 mod flags;
 mod json;
 mod line;
@@ -23,6 +24,7 @@ use std::process::ExitCode;
 
 use crate::flags::{Asked, Page, Refusal};
 use crate::line::{Line, Message};
+use crate::options::Color;
 use crate::printer::Printer;
 use crate::program::Program;
 use crate::settings::SettingError;
@@ -79,6 +81,11 @@ fn obey(
     // As in the reference, a main.cf that cannot be read is told before wrong options are.
     let system = system::ask(program).map_err(SettingError::File)?;
     let Asked::Probe(options) = asked? else { return Ok(ExitCode::SUCCESS) };
+    printer.set_colour(match options.color {
+        Color::Auto => system::is_colour_welcome(),
+        Color::Always => true,
+        Color::Never => false,
+    });
     if options.json || options.nagios {
         printer.set_aside(io::stderr());
     }

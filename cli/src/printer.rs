@@ -11,6 +11,8 @@ pub(crate) struct Printer<W> {
     out: W,
     program: Program,
     charset: Charset,
+    /// Messages are in colour.
+    colour: bool,
     /// Where messages go instead, if the output is for programs.
     aside: Option<io::Stderr>,
     /// Why nothing is written any more.
@@ -19,12 +21,17 @@ pub(crate) struct Printer<W> {
 
 impl<W: Write> Printer<W> {
     pub(crate) fn new(out: W, program: Program) -> Self {
-        Self { out, program, charset: Charset::default(), aside: None, failed: None }
+        Self { out, program, charset: Charset::default(), colour: false, aside: None, failed: None }
     }
 
     /// Chooses the characters that messages are shown in from now on.
     pub(crate) fn set_charset(&mut self, charset: Charset) {
         self.charset = charset;
+    }
+
+    /// Shows messages in colour from now on.
+    pub(crate) fn set_colour(&mut self, colour: bool) {
+        self.colour = colour;
     }
 
     /// Lets messages go aside from now on.
@@ -34,7 +41,10 @@ impl<W: Write> Printer<W> {
 
     /// Writes a message as one line. After the first error nothing is written.
     pub(crate) fn say(&mut self, message: &Message) {
-        let line = Line::new(&self.program, message, self.charset);
+        let mut line = Line::new(&self.program, message, self.charset);
+        if self.colour {
+            line = line.coloured(message.tone);
+        }
         match &mut self.aside {
             // If nobody reads that, there is nobody left to tell.
             Some(aside) => drop(aside.write_all(line.as_bytes())),

@@ -35,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) show: Show,
     pub(crate) runtime: Runtime,
     pub(crate) format: Format,
+    /// Verdicts are explained.
+    pub(crate) explain: bool,
     /// The exit status tells how it went.
     pub(crate) exit_code: bool,
     /// The cipher list of OpenSSL that the suites come from.
@@ -210,6 +212,7 @@ pub(crate) fn decide(
         show,
         runtime,
         format: format(options)?,
+        explain: options.explain,
         exit_code: options.exit_code,
         cipher_list: wish.cipher_list,
         odd_bounds: wish.odd_bounds,

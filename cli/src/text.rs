@@ -328,6 +328,7 @@ mod tests {
             show,
             runtime: Runtime::Blocking,
             format: Format::Text,
+            explain: false,
             exit_code: false,
             cipher_list: "HIGH".into(),
             odd_bounds: vec!["odd bound".into()],

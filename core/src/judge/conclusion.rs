@@ -91,7 +91,7 @@ impl Report {
     }
 
     /// Goes through the sessions without attempts at raw public keys that another one made up for.
-    fn counting_sessions(&self) -> impl Iterator<Item = &Session> {
+    pub fn counting_sessions(&self) -> impl Iterator<Item = &Session> {
         let later = self.sessions.iter().skip(1).map(Some).chain([None]);
         let pairs = self.sessions.iter().zip(later);
         pairs.filter(|(session, later)| later.is_none() || !session.failed_raw_key()).map(|p| p.0)

@@ -1,6 +1,8 @@
 //! What the program tells programs: JSON, exit status, and the line of a monitoring plugin.
 
+mod explain;
 mod json;
 mod nagios;
 mod outcomes;
 mod output;
+mod terminal;

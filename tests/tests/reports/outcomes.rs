@@ -1,6 +1,6 @@
 //! Outcomes of all kinds, each caused by servers on loopback.
 
-use std::process::Output;
+use std::process::{Command, Output};
 use std::time::Duration;
 
 use rustls::NamedGroup;
@@ -27,6 +27,11 @@ pub(crate) struct Cause {
 impl Cause {
     /// Runs the program against the servers of this cause, with more options.
     pub(crate) fn run(&self, options: &[&str]) -> Output {
+        self.run_by(options, |mut program| program.output().unwrap())
+    }
+
+    /// Lets the program be run against the servers of this cause, with more options.
+    pub(crate) fn run_by<T>(&self, options: &[&str], run: impl FnOnce(Command) -> T) -> T {
         let scratch = Scratch::new().unwrap();
         let is_unix = self.arguments.contains("SOCKET");
         let socket = scratch.file("lmtp");
@@ -55,7 +60,7 @@ impl Cause {
         words.extend(options.iter().map(|option| (*option).to_owned()));
         words.extend(self.arguments.split(' ').map(fill));
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        program::run(scratch.path(), &words)
+        run(program::command(scratch.path(), &words))
     }
 }
 
