@@ -364,7 +364,10 @@ impl Page {
 }
 
 /// Breaks a text between words, and words that are too long anywhere.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+    if text.chars().count() <= width {
+        return vec![text.to_owned()];
+    }
     let mut lines = Vec::new();
     let (mut line, mut column) = (String::new(), 0);
     for word in text.split(' ') {

@@ -132,6 +132,10 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag(Letter('X'), Connecting, Nothing(|o| o.tlsproxy = true),
         "let tlsproxy(8) do the TLS", "For the development of Postfix."),
 
+    flag(Long("all"), Connecting, Nothing(|o| o.all = true),
+        "probe every address of every mail host, and show a table",
+        "Servers with RSA and ECDSA certificates are probed for both. The status of --exit-code is the worst."),
+
     flag(Letter('f'), Lookup, Nothing(|o| o.force_tlsa = true),
         "look up TLSA records even if the host's zone is not signed", ""),
     flag(Letter('h'), Lookup, Value("dns,native", |o, v| set(&mut o.lookup, text(v))),

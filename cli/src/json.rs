@@ -13,7 +13,7 @@ use tlsfinger_core::IoError;
 use tlsfinger_core::cert::{Digest, Seconds};
 use tlsfinger_core::config::{Config, Dialect};
 use tlsfinger_core::destination::{Destination, Place};
-use tlsfinger_core::report::{LookupError, Outcome, Peer, PeerAddress, Report};
+use tlsfinger_core::report::{LookupError, Outcome, Peer, PeerAddress, Report, Scope};
 use tlsfinger_core::resolve::DnsProblem;
 
 use crate::status::exit_status;
@@ -53,6 +53,8 @@ impl Frame {
                 Outcome::Unreachable => "unreachable",
                 Outcome::Stopped => "stopped",
             },
+            "scope": match report.scope { Scope::First => "first", Scope::Every { .. } => "every" },
+            "left_out": match report.scope { Scope::First => 0, Scope::Every { left_out } => left_out },
             "exit_status": exit_status(conclusion),
             "result_type": report.result_type().map(|result| result.to_string()),
             "error": match &report.outcome {

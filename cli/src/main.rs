@@ -14,6 +14,7 @@ mod run;
 mod settings;
 mod status;
 mod system;
+mod table;
 mod text;
 mod usage;
 

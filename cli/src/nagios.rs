@@ -86,11 +86,11 @@ fn line(state: State, text: &str) -> String {
 }
 
 fn summary(report: &Report, conclusion: Conclusion) -> String {
-    let last = report.sessions.last();
-    let verdict = last.and_then(|session| session.verdict.as_deref());
+    let worst = report.counting_sessions().max_by_key(|session| session.conclusion(report.level));
+    let verdict = worst.and_then(|session| session.verdict.as_deref());
     match (conclusion, verdict, &report.outcome) {
         (Conclusion::Satisfied | Conclusion::NotSatisfied, Some(verdict), _) => {
-            let tls = last.and_then(|session| session.observation.tls.as_deref());
+            let tls = worst.and_then(|session| session.observation.tls.as_deref());
             let version = tls.map(|tls| format!(", {}", tls.version)).unwrap_or_default();
             let reason = verdict.reason.as_ref().filter(|_| conclusion != Conclusion::Satisfied);
             let reason = reason.map(|reason| format!(", {}", reason.error)).unwrap_or_default();

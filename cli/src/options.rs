@@ -76,6 +76,8 @@ pub(crate) struct Options {
     pub(crate) dnssec: Option<DnssecTrust>,
     /// `--runtime`
     pub(crate) runtime: Runtime,
+    /// `--all`
+    pub(crate) all: bool,
     /// `--json`
     pub(crate) json: bool,
     /// `--exit-code`

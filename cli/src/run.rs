@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use tlsfinger_core::machine::Stop;
 use tlsfinger_core::report::{Event, LookupNote, Report};
 use tlsfinger_core::resolve::{ResolverTest, TestNames};
-use tlsfinger_core::{Input, IoError, Machine, Notice, Probe};
+use tlsfinger_core::{Input, IoError, Machine, Notice, Probe, Survey};
 
 use crate::explain::{self, Explainer};
 use crate::json::{self, Frame};
@@ -17,6 +17,7 @@ use crate::printer::Printer;
 use crate::program::Program;
 use crate::settings::{Format, SettingError, Settings};
 use crate::status::{exit_status, status_of_the_reference};
+use crate::table;
 use crate::text::Narrator;
 
 /// Probes a destination and tells what happens.
@@ -25,7 +26,7 @@ pub(crate) fn probe<W: Write>(
     program: &Program,
     printer: &mut Printer<W>,
 ) -> Result<ExitCode, SettingError> {
-    let Settings { format, runtime, exit_code, explain, .. } = settings;
+    let Settings { format, runtime, exit_code, all, explain, .. } = settings;
     let mut narrator = Narrator::new(&settings, program);
     let frame = Frame::new(&settings.config);
     let explainer = Explainer::new(&settings.config);
@@ -33,11 +34,14 @@ pub(crate) fn probe<W: Write>(
     let mut finished = None;
     let seed = tlsfinger_blocking::seed().map_err(failed)?;
     let wall_time = tlsfinger_blocking::wall_time();
-    let mut machine = Probe::new(settings.config, seed, wall_time);
-    drive(&mut machine, runtime, |notice, stop| {
+    let tell = |notice: Notice, stop: &dyn Fn(Input)| {
         match notice {
             Notice::Event(event) if format == Format::Text => {
-                narrator.tell(&event, &mut |message| printer.say(&message));
+                // Dialogues with many servers at once would be a muddle.
+                let is_lookup = matches!(event, Event::Lookup(_) | Event::LookupFailed(_));
+                if is_lookup || !all {
+                    narrator.tell(&event, &mut |message| printer.say(&message));
+                }
             }
             Notice::Event(_) => {}
             Notice::Report(report) => finished = Some(report),
@@ -45,13 +49,20 @@ pub(crate) fn probe<W: Write>(
         if !printer.is_open() {
             stop(Input::Stop(Stop::Now));
         }
-    })?;
+    };
+    match all {
+        true => drive(&mut Survey::new(settings.config, seed, wall_time), runtime, tell)?,
+        false => drive(&mut Probe::new(settings.config, seed, wall_time), runtime, tell)?,
+    }
     let Some(report) = finished else { return Ok(ExitCode::FAILURE) };
     let mut status = match exit_code {
         true => exit_status(report.conclusion()),
         false => status_of_the_reference(&report),
     };
     match format {
+        Format::Text if all => {
+            table::table(&report).iter().for_each(|message| printer.say(message));
+        }
         Format::Text => {}
         Format::Json => printer.show(&json::line(&frame.document(&report))),
         Format::Nagios(thresholds) => {

@@ -35,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) show: Show,
     pub(crate) runtime: Runtime,
     pub(crate) format: Format,
+    /// Every server is probed.
+    pub(crate) all: bool,
     /// Verdicts are explained.
     pub(crate) explain: bool,
     /// The exit status tells how it went.
@@ -114,6 +116,9 @@ pub(crate) fn decide(
     if options.tlsproxy && reuse.is_some() {
         return Err(SettingError::ProxyAndReconnect.into());
     }
+    if options.all && reuse.is_some() {
+        return Err(SettingError::AllAndReconnect.into());
+    }
     if !options.chain_files.is_empty() && options.certificate_file.is_some() {
         return Err(SettingError::ChainAndCertificate.into());
     }
@@ -188,6 +193,7 @@ pub(crate) fn decide(
             versions: wish.versions,
             suites: Some(wish.suites),
             groups: wish.groups,
+            keys: None,
             identity: engine.identity,
         },
         flaw: wish.flaw,
@@ -212,6 +218,7 @@ pub(crate) fn decide(
         show,
         runtime,
         format: format(options)?,
+        all: options.all,
         explain: options.explain,
         exit_code: options.exit_code,
         cipher_list: wish.cipher_list,

@@ -328,6 +328,7 @@ mod tests {
             show,
             runtime: Runtime::Blocking,
             format: Format::Text,
+            all: false,
             explain: false,
             exit_code: false,
             cipher_list: "HIGH".into(),

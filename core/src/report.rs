@@ -417,12 +417,27 @@ pub struct Report {
     pub ended: Instant,
     /// How it ended.
     pub outcome: Outcome,
+    /// Which servers were to be probed.
+    pub scope: Scope,
     /// Where mail goes, as far as it was looked up.
     pub route: RouteFacts,
     /// The addresses that could not be reached before one could, or all of them.
     pub unreachable: Vec<(Arc<Peer>, IoError)>,
     /// The sessions that came about, in order.
     pub sessions: Vec<Session>,
+}
+
+/// Which servers of a destination a report is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The first that could be reached.
+    First,
+    /// Every address of every mail host.
+    Every {
+        /// How many addresses were left out, because there are more than
+        /// [`limits::SURVEYED`](crate::limits::SURVEYED).
+        left_out: usize,
+    },
 }
 
 /// One session: what was seen, and what that is worth.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tlsfinger_core::Instant;
 use tlsfinger_core::cert::Digest;
-use tlsfinger_core::config::{Level, ServerCertificates};
+use tlsfinger_core::config::{Level, ServerCertificates, ServerKeys};
 use tlsfinger_core::judge::{Match, NameProblem};
 use tlsfinger_core::report::{
     Alert, Direction, HandshakeError, KeyProof, Session, SignatureScheme, Step, StepProblem,
@@ -43,6 +43,10 @@ pub(super) fn session(session: &Session, level: Level, digest: Digest) -> Value 
         "text_before_tls": observation.text_before_tls,
         "offer": observation.offer.as_deref().map(|offer| json!({
             "server_name": offer.server_name,
+            "keys": offer.keys.map(|keys| match keys {
+                ServerKeys::Rsa => "rsa",
+                ServerKeys::Ecdsa => "ecdsa",
+            }),
             "groups": offer.groups.0.iter().map(|group| group.to_string()).collect::<Value>(),
             "versions": versions(offer.versions.tls12, offer.versions.tls13),
         })),

@@ -23,6 +23,8 @@ pub(crate) enum SettingError {
     WrapperWithoutTls,
     /// `-X` with `-r`.
     ProxyAndReconnect,
+    /// `--all` with `-r`.
+    AllAndReconnect,
     /// `--json` with `--nagios`.
     JsonAndNagios,
     /// `-H` with `-k` or `-K`.
@@ -55,6 +57,7 @@ impl fmt::Display for SettingError {
                 f.write_str("SSL wrapper mode requires that TLS not be disabled")
             }
             Self::ProxyAndReconnect => f.write_str("The -X and -r options are mutually exclusive"),
+            Self::AllAndReconnect => f.write_str("The --all and -r options are mutually exclusive"),
             Self::JsonAndNagios => {
                 f.write_str("The --json and --nagios options are mutually exclusive")
             }

@@ -298,6 +298,7 @@ mod tests {
             },
             runtime: Runtime::Blocking,
             format: Format::Text,
+            all: false,
             explain: false,
             exit_code: false,
             cipher_list: String::new(),

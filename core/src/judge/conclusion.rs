@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::{Verdict, VerifyError};
 use crate::config::{Level, ServerCertificates};
-use crate::report::{Outcome, Report, Session, Step, StepProblem};
-use crate::resolve::{DnsProblem, LookupError, TlsaFacts};
+use crate::report::{Outcome, Report, Scope, Session, Step, StepProblem};
+use crate::resolve::{DnsProblem, HostFacts, LookupError, TlsaFacts};
 
 /// What a session or a run comes to, from the best to the worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,7 +69,15 @@ impl Report {
             Outcome::Unreachable if self.unreachable.is_empty() => Conclusion::LookupFailed,
             Outcome::Unreachable | Outcome::Session | Outcome::Stopped => Conclusion::NoDialogue,
         };
-        sessions.max().unwrap_or_else(none)
+        let worst = sessions.max().unwrap_or_else(none);
+        match self.scope {
+            Scope::First => worst,
+            Scope::Every { .. } if self.lookups_failed() => Conclusion::LookupFailed,
+            Scope::Every { .. } if !self.unreachable.is_empty() => {
+                Conclusion::NoDialogue.max(worst)
+            }
+            Scope::Every { .. } => worst,
+        }
     }
 
     /// Tells the result type of the run (RFC 8460 section 4.3): that of its worst session. `None` if
@@ -88,6 +96,15 @@ impl Report {
             }
             (None, _) => None,
         }
+    }
+
+    /// Tells whether a host has no address, or TLSA records that could not be looked up.
+    fn lookups_failed(&self) -> bool {
+        let failed = |host: &HostFacts| {
+            let mut addresses = host.addresses.iter();
+            host.error.is_some() || addresses.any(|at| matches!(at.tlsa, TlsaFacts::Failed(_)))
+        };
+        self.route.hosts.iter().any(failed)
     }
 
     /// Goes through the sessions without attempts at raw public keys that another one made up for.

@@ -1,5 +1,6 @@
 //! What the program tells programs: JSON, exit status, and the line of a monitoring plugin.
 
+mod all;
 mod explain;
 mod json;
 mod nagios;
