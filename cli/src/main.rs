@@ -7,6 +7,8 @@ mod line;
 mod log;
 mod nagios;
 mod options;
+#[cfg(test)]
+mod pages;
 mod parameters;
 mod printer;
 mod program;

@@ -15,8 +15,13 @@ use crate::status::exit_status;
 pub(crate) fn table(report: &Report) -> Vec<Message> {
     let mut lines = Vec::new();
     let mut row = |tone, text: String| {
-        let wrapped = wrap(text.trim_end(), WIDTH);
-        lines.extend(wrapped.into_iter().map(|line| Message::bare(line).toned(tone)));
+        let (indent, text) = match text.strip_prefix("  ") {
+            Some(text) => ("  ", text),
+            None => ("", text.as_str()),
+        };
+        for line in wrap(text.trim_end(), WIDTH - indent.len()) {
+            lines.push(Message::bare(format!("{indent}{line}")).toned(tone));
+        }
     };
     row(Tone::Plain, cells(["protocol", "cipher", "group", "key", "expires", "DANE", "verdict"]));
     let mut server = None;
