@@ -216,6 +216,9 @@ pub(crate) const FLAGS: &[Flag] = &[
         "trust: always. auto: if it is on this host or resolv.conf says trust-ad."),
     flag(Long("runtime"), General, Value("blocking|smol", runtime),
         "which driver runs the probe (blocking)", ""),
+    flag(Long("record"), General, Value("file", |o, v| set(&mut o.record, PathBuf::from(v))),
+        "write down all that happens, for tlsfinger replay",
+        "Keep the file to yourself: whoever has it can decrypt the recorded connections."),
     flag(Long("help"), General, Show(Page::Help), "show this text", ""),
     flag(Long("version"), General, Show(Page::Version), "show the version", ""),
 ];

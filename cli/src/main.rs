@@ -3,6 +3,7 @@
 mod explain;
 mod flags;
 mod json;
+mod key_log;
 mod line;
 mod log;
 mod nagios;
@@ -12,6 +13,8 @@ mod pages;
 mod parameters;
 mod printer;
 mod program;
+mod record;
+mod replay;
 mod run;
 mod settings;
 mod status;
@@ -19,6 +22,7 @@ mod system;
 mod table;
 mod text;
 mod usage;
+mod waits;
 
 use std::env;
 use std::ffi::OsString;
@@ -73,6 +77,12 @@ fn obey(
     arguments: impl Iterator<Item = OsString>,
     printer: &mut Printer<io::Stdout>,
 ) -> Result<ExitCode, Refusal> {
+    let mut arguments = arguments.peekable();
+    // A host of that name can still be given as [replay].
+    if !program.is_posttls_finger() && arguments.next_if(|first| first == "replay").is_some() {
+        let system = system::ask(program).map_err(SettingError::File)?;
+        return replay::obey(program, arguments, &system, printer);
+    }
     let asked = flags::parse(arguments, !program.is_posttls_finger());
     if let Ok(Asked::Page(page)) = asked {
         printer.show(&match page {
@@ -100,7 +110,7 @@ fn obey(
     for note in &notes {
         printer.say(note);
     }
-    Ok(run::probe(settings?, program, printer)?)
+    Ok(run::probe(settings?, &notes, program, printer)?)
 }
 
 /// Writes a line to stderr. If nobody reads that either, there is nobody left to tell.

@@ -74,6 +74,8 @@ pub(crate) struct Options {
     pub(crate) resolver: Option<Remote>,
     /// `--dnssec`
     pub(crate) dnssec: Option<DnssecTrust>,
+    /// `--record`
+    pub(crate) record: Option<PathBuf>,
     /// `--runtime`
     pub(crate) runtime: Runtime,
     /// `--all`

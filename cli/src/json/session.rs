@@ -51,6 +51,13 @@ pub(super) fn session(session: &Session, level: Level, digest: Digest) -> Value 
             "versions": versions(offer.versions.tls12, offer.versions.tls13),
         })),
         "tls": observation.tls.as_deref().map(tls),
+        "tlsproxy": observation.proxied.as_deref().map(|facts| json!({
+            "status": facts.verdict().to_string(),
+            "version": facts.protocol,
+            "cipher": facts.cipher,
+            "peer_name": facts.peer_name,
+            "issuer_name": facts.issuer_name,
+        })),
         "handshake_error": observation.handshake_error.as_ref().map(handshake_error),
         "tls_error": observation.tls_broke.as_ref().map(tls_error),
         "chain": observation.tls.as_deref().map(|facts| chain(facts, digest)),
@@ -171,6 +178,7 @@ fn handshake_error(error: &HandshakeError) -> Value {
         HandshakeError::NothingToOffer(_) => json!({ "kind": "nothing-to-offer" }),
         HandshakeError::Lost => json!({ "kind": "lost" }),
         HandshakeError::Broke(error) => json!({ "kind": "broke", "detail": error.message }),
+        HandshakeError::Proxy(_) => json!({ "kind": "tlsproxy" }),
         HandshakeError::TimedOut => json!({ "kind": "timed-out" }),
         HandshakeError::Tls(error) => tls_error(error),
     }

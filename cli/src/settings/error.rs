@@ -1,6 +1,7 @@
 //! What settings can be wrong, in the words of the reference.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use tlsfinger_core::destination::DestinationError;
 use tlsfinger_core::resolve::NotAResolver;
@@ -25,6 +26,8 @@ pub(crate) enum SettingError {
     ProxyAndReconnect,
     /// `--all` with `-r`.
     AllAndReconnect,
+    /// `--all` with `--record`.
+    AllAndRecord,
     /// `--json` with `--nagios`.
     JsonAndNagios,
     /// `-H` with `-k` or `-K`.
@@ -36,7 +39,10 @@ pub(crate) enum SettingError {
     Destination(DestinationError),
     /// A file of trust anchors that holds none.
     TrustAnchors(String),
-    NotYet(char),
+    /// The file of `--record` cannot be made; what the system says.
+    Record(PathBuf, String),
+    /// A trace that cannot be played; why.
+    Trace(String, String),
     /// The system lacks what a run needs; the text is the system's.
     Driver(String),
 }
@@ -58,6 +64,9 @@ impl fmt::Display for SettingError {
             }
             Self::ProxyAndReconnect => f.write_str("The -X and -r options are mutually exclusive"),
             Self::AllAndReconnect => f.write_str("The --all and -r options are mutually exclusive"),
+            Self::AllAndRecord => {
+                f.write_str("The --all and --record options are mutually exclusive")
+            }
             Self::JsonAndNagios => {
                 f.write_str("The --json and --nagios options are mutually exclusive")
             }
@@ -67,7 +76,8 @@ impl fmt::Display for SettingError {
             Self::File(error) => error.fmt(f),
             Self::Parameter(error) => error.fmt(f),
             Self::Destination(error) => error.fmt(f),
-            Self::NotYet(letter) => write!(f, "option -{letter} is not available yet"),
+            Self::Record(file, error) => write!(f, "cannot record to {}: {error}", file.display()),
+            Self::Trace(file, error) => write!(f, "{file}: {error}"),
             Self::Driver(error) => write!(f, "cannot begin: {error}"),
             Self::TrustAnchors(file) => write!(f, "Failed to load trust anchor file: {file}"),
         }

@@ -296,11 +296,13 @@ mod tests {
                 digest: Digest::Sha256,
                 charset: Charset::Utf8,
             },
+            record: None,
             runtime: Runtime::Blocking,
             format: Format::Text,
             all: false,
             explain: false,
             exit_code: false,
+            key_log: None,
             cipher_list: String::new(),
             odd_bounds: Vec::new(),
         };

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Verdict, VerifyError};
+use super::{Status, Verdict, VerifyError};
 use crate::config::{Level, ServerCertificates};
 use crate::report::{Outcome, Report, Scope, Session, Step, StepProblem};
 use crate::resolve::{DnsProblem, HostFacts, LookupError, TlsaFacts};
@@ -135,6 +135,7 @@ impl Session {
                 Conclusion::Satisfied
             }
             Some(_) => Conclusion::NotSatisfied,
+            None if observation.proxied.is_some() => self.proxied_conclusion(),
             None if observation.hello.is_none() => Conclusion::NoDialogue,
             None if level == Level::None => Conclusion::Satisfied,
             None if observation.offer.is_some() => Conclusion::NoStartTls,
@@ -155,6 +156,17 @@ impl Session {
             (Conclusion::HandshakeFailed | Conclusion::NotSatisfied, _) => {
                 Some(ResultType::ValidationFailure)
             }
+        }
+    }
+
+    /// Tells what a session comes to whose TLS was done by tlsproxy(8), by its word.
+    fn proxied_conclusion(&self) -> Conclusion {
+        let status = self.observation.proxied.as_ref().map(|facts| facts.verdict());
+        match self.target.level {
+            Level::None | Level::May | Level::Encrypt => Conclusion::Satisfied,
+            Level::HalfDane if status >= Some(Status::Trusted) => Conclusion::Satisfied,
+            _ if status == Some(Status::Verified) => Conclusion::Satisfied,
+            _ => Conclusion::NotSatisfied,
         }
     }
 
