@@ -162,11 +162,16 @@ impl Session {
     /// Tells what a session comes to whose TLS was done by tlsproxy(8), by its word.
     fn proxied_conclusion(&self) -> Conclusion {
         let status = self.observation.proxied.as_ref().map(|facts| facts.verdict());
-        match self.target.level {
-            Level::None | Level::May | Level::Encrypt => Conclusion::Satisfied,
-            Level::HalfDane if status >= Some(Status::Trusted) => Conclusion::Satisfied,
-            _ if status == Some(Status::Verified) => Conclusion::Satisfied,
-            _ => Conclusion::NotSatisfied,
+        let demanded = match self.target.level {
+            Level::None | Level::May | Level::Encrypt => Status::Anonymous,
+            Level::HalfDane => Status::Trusted,
+            Level::Fingerprint | Level::Dane | Level::DaneOnly | Level::Verify | Level::Secure => {
+                Status::Verified
+            }
+        };
+        match status >= Some(demanded) {
+            true => Conclusion::Satisfied,
+            false => Conclusion::NotSatisfied,
         }
     }
 
