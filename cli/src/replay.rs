@@ -19,8 +19,8 @@ use crate::options::Options;
 use crate::printer::Printer;
 use crate::program::Program;
 use crate::record;
-use crate::run::exit_status;
 use crate::settings::{self, SettingError, System};
+use crate::status::status_of_the_reference;
 use crate::text::Narrator;
 use crate::usage::{self, UsageError};
 
@@ -98,7 +98,7 @@ fn tell_again<W: Write>(trace: &Trace<'_>, printer: &mut Printer<W>) -> (ExitCod
     let mut status = ExitCode::SUCCESS;
     let played = trace.play(|notice| match notice {
         Notice::Event(event) => narrator.tell(&event, &mut |message| printer.say(&message)),
-        Notice::Report(report) => status = exit_status(&report),
+        Notice::Report(report) => status = status_of_the_reference(&report).into(),
     });
     (status, played.difference.map(|difference| (difference.to_string(), played.text)))
 }
@@ -153,7 +153,7 @@ fn judge<W: Write>(
             level.word()
         )));
     }
-    let status = report.as_deref().map_or(ExitCode::SUCCESS, exit_status);
+    let status = report.as_deref().map_or(0, status_of_the_reference).into();
     (status, played.difference.map(|difference| (difference.to_string(), played.text)))
 }
 

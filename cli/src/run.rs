@@ -1,23 +1,30 @@
-//! One run: a probe, the driver that runs it, and the exit status.
+//! One run: a probe, the driver that runs it, what is told of it, and the exit status.
 
 use std::cell::RefCell;
-use std::io::Write;
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use tlsfinger_core::config::Lookup;
 use tlsfinger_core::machine::Stop;
-use tlsfinger_core::report::{Event, Report, Step, StepProblem, TlsNote};
+use tlsfinger_core::report::{Event, LookupNote, Report, TlsNote};
+use tlsfinger_core::resolve::{ResolverTest, TestNames};
 use tlsfinger_core::trace::{Header, Recorder};
-use tlsfinger_core::{Input, IoError, Machine, Notice, Probe};
+use tlsfinger_core::{Input, IoError, Machine, Notice, Probe, Survey};
 
+use crate::explain::{self, Explainer};
+use crate::json::{self, Frame};
 use crate::key_log::KeyLog;
-use crate::line::Message;
+use crate::line::{Line, Message};
+use crate::nagios;
 use crate::options::Runtime;
 use crate::printer::Printer;
 use crate::program::Program;
 use crate::record::{self, Record};
-use crate::settings::{SettingError, Settings};
+use crate::settings::{Format, SettingError, Settings};
+use crate::status::{exit_status, status_of_the_reference};
+use crate::table;
 use crate::text::Narrator;
 use crate::usage::VERSION;
 use crate::waits::Waits;
@@ -29,29 +36,46 @@ pub(crate) fn probe<W: Write>(
     program: &Program,
     printer: &mut Printer<W>,
 ) -> Result<ExitCode, SettingError> {
-    let teller = Teller {
+    let mut teller = Teller {
         narrator: Narrator::new(&settings, program),
         key_log: settings.key_log.as_deref().and_then(|path| open_key_log(path, printer)),
-        explains_waits: settings.show.verbose > 1,
+        explains_waits: settings.show.verbose > 1 && settings.format == Format::Text,
+        tells_lookups: settings.format == Format::Text,
+        tells_sessions: settings.format == Format::Text && !settings.all,
+        report: None,
     };
+    let ending = Ending::new(&settings, program);
+    let runtime = settings.runtime;
     let (seed, wall_time) =
         (tlsfinger_blocking::seed().map_err(failed)?, tlsfinger_blocking::wall_time());
-    let Some(path) = &settings.record else {
-        let mut machine = Probe::new(settings.config, seed, wall_time);
-        return drive(&mut machine, settings.runtime, teller, printer);
-    };
-    let mut header = Header::new(VERSION, settings.config.clone(), seed, wall_time);
-    record::describe(&mut header, &settings, notes, program);
-    let failed =
-        |error: std::io::Error| SettingError::Record(path.clone(), IoError::from(&error).message);
-    let mut record = Record::create(path, &header).map_err(failed)?;
-    let mut machine = Recorder::new(Probe::new(header.config, seed, wall_time), |lines: &str| {
-        record.write(lines)
-    });
-    let status = drive(&mut machine, settings.runtime, teller, printer);
-    drop(machine);
-    record.finish().map_err(failed)?;
-    status
+    match &settings.record {
+        None if settings.all => {
+            let mut machine = Survey::new(settings.config, seed, wall_time);
+            drive(&mut machine, runtime, &mut teller, printer)?;
+        }
+        None => {
+            let mut machine = Probe::new(settings.config, seed, wall_time);
+            drive(&mut machine, runtime, &mut teller, printer)?;
+        }
+        Some(path) => {
+            let mut header = Header::new(VERSION, settings.config.clone(), seed, wall_time);
+            record::describe(&mut header, &settings, notes, program);
+            let failed = |error: io::Error| {
+                SettingError::Record(path.clone(), IoError::from(&error).message)
+            };
+            let mut record = Record::create(path, &header).map_err(failed)?;
+            let probe = Probe::new(header.config, seed, wall_time);
+            let mut machine = Recorder::new(probe, |lines: &str| record.write(lines));
+            let driven = drive(&mut machine, runtime, &mut teller, printer);
+            drop(machine);
+            record.finish().map_err(failed)?;
+            driven?;
+        }
+    }
+    match teller.report.take() {
+        Some(report) => ending.tell(&report, &mut teller, printer),
+        None => Ok(ExitCode::FAILURE),
+    }
 }
 
 /// What is done with what a machine tells.
@@ -59,17 +83,110 @@ struct Teller {
     narrator: Narrator,
     key_log: Option<KeyLog>,
     explains_waits: bool,
+    tells_lookups: bool,
+    /// Dialogues with many servers at once would be a muddle.
+    tells_sessions: bool,
+    report: Option<Box<Report>>,
+}
+
+impl Teller {
+    fn tell<W: Write>(&mut self, notice: Notice, printer: &mut Printer<W>) {
+        match notice {
+            Notice::Event(Event::Tls(TlsNote::Secret(secret))) => {
+                if let Some(Err(error)) = self.key_log.as_mut().map(|log| log.append(&secret)) {
+                    printer.say(&Message::warning(format!("SSLKEYLOGFILE: write error: {error}")));
+                    self.key_log = None;
+                }
+            }
+            Notice::Event(Event::Lookup(LookupNote::ServerTested(server))) => {
+                explain::resolver(&server).iter().for_each(|message| printer.say(message));
+            }
+            Notice::Event(event) => {
+                let is_lookup = matches!(event, Event::Lookup(_) | Event::LookupFailed(_));
+                if self.tells_sessions || is_lookup && self.tells_lookups {
+                    self.narrator.tell(&event, &mut |message| printer.say(&message));
+                }
+            }
+            Notice::Report(report) => self.report = Some(report),
+        }
+    }
+}
+
+/// What is told once the report is there.
+struct Ending {
+    format: Format,
+    runtime: Runtime,
+    exit_code: bool,
+    all: bool,
+    explain: bool,
+    hints: bool,
+    frame: Frame,
+    explainer: Explainer,
+    lookup: Lookup,
+}
+
+impl Ending {
+    fn new(settings: &Settings, program: &Program) -> Self {
+        let Settings { config, format, runtime, exit_code, all, explain, .. } = settings;
+        Self {
+            format: *format,
+            runtime: *runtime,
+            exit_code: *exit_code,
+            all: *all,
+            explain: *explain,
+            hints: *format == Format::Text && !program.is_posttls_finger(),
+            frame: Frame::new(config),
+            explainer: Explainer::new(config),
+            lookup: config.lookup.clone(),
+        }
+    }
+
+    /// Tells the rest, and decides the exit status.
+    fn tell<W: Write>(
+        &self,
+        report: &Report,
+        teller: &mut Teller,
+        printer: &mut Printer<W>,
+    ) -> Result<ExitCode, SettingError> {
+        let mut status = match self.exit_code {
+            true => exit_status(report.conclusion()),
+            false => status_of_the_reference(report),
+        };
+        match self.format {
+            Format::Text if self.all => {
+                table::table(report).iter().for_each(|message| printer.say(message));
+            }
+            Format::Text => {}
+            Format::Json => printer.show(&json::line(&self.frame.document(report))),
+            Format::Nagios(thresholds) => {
+                let (line, state) = nagios::check(report, thresholds);
+                status = state;
+                printer.show(&line);
+            }
+        }
+        if self.explain {
+            self.explainer.explain(report).iter().for_each(|message| printer.say(message));
+            if explain::misses_dnssec(report) {
+                let seed = tlsfinger_blocking::seed().map_err(failed)?;
+                let names = TestNames::default();
+                let mut test = ResolverTest::new(&self.lookup, &names, seed, report.began);
+                drive(&mut test, self.runtime, teller, printer)?;
+            }
+        } else if self.hints && self.explainer.lacks_only_trust(report) {
+            hint();
+        }
+        Ok(status.into())
+    }
 }
 
 /// Runs a machine by the driver that was asked for.
 fn drive<W: Write>(
     machine: &mut impl Machine,
     runtime: Runtime,
-    teller: Teller,
+    teller: &mut Teller,
     printer: &mut Printer<W>,
-) -> Result<ExitCode, SettingError> {
-    let Teller { mut narrator, mut key_log, explains_waits } = teller;
-    let mut status = ExitCode::SUCCESS;
+) -> Result<(), SettingError> {
+    let explains_waits = teller.explains_waits;
     let printer = RefCell::new(printer);
     let mut machine = Waits::of(machine, |left, why: &str| {
         if explains_waits {
@@ -78,16 +195,7 @@ fn drive<W: Write>(
     });
     let mut tell = |notice, stop: &dyn Fn(Input)| {
         let mut printer = printer.borrow_mut();
-        match notice {
-            Notice::Event(Event::Tls(TlsNote::Secret(secret))) => {
-                if let Some(Err(error)) = key_log.as_mut().map(|log| log.append(&secret)) {
-                    printer.say(&Message::warning(format!("SSLKEYLOGFILE: write error: {error}")));
-                    key_log = None;
-                }
-            }
-            Notice::Event(event) => narrator.tell(&event, &mut |message| printer.say(&message)),
-            Notice::Report(report) => status = exit_status(&report),
-        }
+        teller.tell(notice, &mut printer);
         if !printer.is_open() {
             stop(Input::Stop(Stop::Now));
         }
@@ -97,16 +205,16 @@ fn drive<W: Write>(
             let inbox = tlsfinger_blocking::Inbox::new().map_err(failed)?;
             let handle = inbox.handle();
             let tell = |notice| tell(notice, &|input| handle.give(input));
-            tlsfinger_blocking::run_with(&mut machine, inbox, tell).map_err(failed)?;
+            tlsfinger_blocking::run_with(&mut machine, inbox, tell).map_err(failed)
         }
         Runtime::Smol => {
             let inbox = tlsfinger_smol::Inbox::new();
             let handle = inbox.handle();
             let tell = |notice| tell(notice, &|input| handle.give(input));
             smol::block_on(tlsfinger_smol::run_with(&mut machine, inbox, tell));
+            Ok(())
         }
     }
-    Ok(status)
 }
 
 fn open_key_log<W: Write>(path: &Path, printer: &mut Printer<W>) -> Option<KeyLog> {
@@ -127,16 +235,16 @@ fn waiting(left: Duration, why: &str) -> Message {
     })
 }
 
-fn failed(error: std::io::Error) -> SettingError {
+fn failed(error: io::Error) -> SettingError {
     SettingError::Driver(IoError::from(&error).message)
 }
 
-/// Decides the exit status as the reference does: whatever was found out is a success, except
-/// that a server that falls silent between STARTTLS and its reply is a fatal error.
-pub(crate) fn exit_status(report: &Report) -> ExitCode {
-    let problems = report.sessions.iter().flat_map(|session| &session.observation.problems);
-    let is_fatal = |(step, problem): &(Step, StepProblem)| {
-        *step == Step::StartTls && !matches!(problem, StepProblem::Refused(_))
-    };
-    if problems.into_iter().any(is_fatal) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+/// Tells a person at a terminal that trust was never given.
+fn hint() {
+    let mut stderr = io::stderr();
+    if stderr.is_terminal() {
+        let text = "hint: no CA is trusted; use -F file, -P directory or --webpki-roots";
+        // If nobody reads that, nothing is lost.
+        let _ = stderr.write_all(Line::bare(text).as_bytes());
+    }
 }

@@ -20,6 +20,7 @@ use tlsfinger_core::destination::{Destination, HostError, Place, host_to_ascii, 
 use crate::flags::Refusal;
 use crate::line::{Charset, Message};
 use crate::log::Log;
+use crate::nagios::Thresholds;
 use crate::options::{Options, Runtime};
 use crate::parameters::Parameters;
 use crate::printer::Printer;
@@ -34,6 +35,13 @@ pub(crate) struct Settings {
     pub(crate) config: Config,
     pub(crate) show: Show,
     pub(crate) runtime: Runtime,
+    pub(crate) format: Format,
+    /// Every server is probed.
+    pub(crate) all: bool,
+    /// Verdicts are explained.
+    pub(crate) explain: bool,
+    /// The exit status tells how it went.
+    pub(crate) exit_code: bool,
     /// The file that the secrets of connections are appended to.
     pub(crate) key_log: Option<PathBuf>,
     /// Where to write down what happens.
@@ -42,6 +50,17 @@ pub(crate) struct Settings {
     pub(crate) cipher_list: String,
     /// Bounds of protocol versions that bound nothing; told for each connection.
     pub(crate) odd_bounds: Vec<String>,
+}
+
+/// Who the output is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// People, and scripts of the reference.
+    Text,
+    /// Programs.
+    Json,
+    /// A monitoring system.
+    Nagios(Thresholds),
 }
 
 /// What is shown of what happens.
@@ -96,6 +115,12 @@ pub(crate) fn decide(
     let reuse = reuse(options);
     if options.tlsproxy && reuse.is_some() {
         return Err(SettingError::ProxyAndReconnect.into());
+    }
+    if options.all && options.record.is_some() {
+        return Err(SettingError::AllAndRecord.into());
+    }
+    if options.all && reuse.is_some() {
+        return Err(SettingError::AllAndReconnect.into());
     }
     if !options.chain_files.is_empty() && options.certificate_file.is_some() {
         return Err(SettingError::ChainAndCertificate.into());
@@ -168,6 +193,7 @@ pub(crate) fn decide(
             versions: wish.versions,
             suites: Some(wish.suites),
             groups: wish.groups,
+            keys: None,
             identity: engine.identity,
         },
         proxy: options.tlsproxy.then(|| proxy(options, &parameters, level)),
@@ -194,11 +220,27 @@ pub(crate) fn decide(
         config,
         show,
         runtime,
+        format: format(options)?,
+        all: options.all,
+        explain: options.explain,
+        exit_code: options.exit_code,
         key_log: system.key_log.clone(),
         record: options.record.clone(),
         cipher_list: wish.cipher_list,
         odd_bounds: wish.odd_bounds,
     })
+}
+
+fn format(options: &Options) -> Result<Format, SettingError> {
+    let defaults = Thresholds::default();
+    let critical = options.critical_days.unwrap_or(defaults.critical);
+    let warn = options.warn_days.unwrap_or(defaults.warn.max(critical));
+    match (options.json, options.nagios) {
+        (true, true) => Err(SettingError::JsonAndNagios),
+        (true, false) => Ok(Format::Json),
+        (false, true) => Ok(Format::Nagios(Thresholds { warn, critical })),
+        (false, false) => Ok(Format::Text),
+    }
 }
 
 /// Adds to the way to tlsproxy(8) what the options say. The daemon reads the files itself.

@@ -3,7 +3,7 @@
 use std::env;
 use std::fmt;
 use std::fs::OpenOptions;
-use std::io::{self, Read};
+use std::io::{self, IsTerminal, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -26,6 +26,14 @@ pub(crate) fn ask(program: &Program) -> Result<System, FileError> {
         posttls_finger: program.is_posttls_finger(),
         main_cf: main_cf()?,
     })
+}
+
+/// Tells whether standard output is a terminal that shows colours, and nobody objects
+/// (<https://no-color.org>).
+pub(crate) fn is_colour_welcome() -> bool {
+    let objection = env::var_os("NO_COLOR").is_some_and(|word| !word.is_empty());
+    let dumb = env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+    !objection && !dumb && io::stdout().is_terminal()
 }
 
 /// Lists the names in a directory that are text; none if it cannot be read.

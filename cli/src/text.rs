@@ -341,6 +341,7 @@ mod tests {
     use crate::line::Charset;
     use crate::line::Severity;
     use crate::options::Runtime;
+    use crate::settings::Format;
 
     fn narrator(name: &str, chat: bool, log: Log, verbose: u32) -> Narrator {
         let place = Place::Unix("/run/x".into());
@@ -355,6 +356,10 @@ mod tests {
             show,
             record: None,
             runtime: Runtime::Blocking,
+            format: Format::Text,
+            all: false,
+            explain: false,
+            exit_code: false,
             key_log: None,
             cipher_list: "HIGH".into(),
             odd_bounds: vec!["odd bound".into()],

@@ -77,12 +77,12 @@ pub(crate) fn version() -> String {
 pub(crate) fn help(program: &Program) -> String {
     let name = program.name();
     let mut text = format!(
-        "{name} shows how a mail server does TLS: it connects, says EHLO and STARTTLS, judges the\n\
-         certificate and takes its leave.\n\n\
+        "{name} shows how a mail server does TLS: it connects, says EHLO and\n\
+         STARTTLS, judges the certificate and takes its leave.\n\n\
          usage: {name} [option ...] destination [match ...]\n\
          \x20      {name} replay file ...            ({name} replay --help)\n\n\
-         destination   domain[:port], [host][:port]; with -S also inet:host[:port], unix:path\n\
-         match         name or fingerprint that the certificate must show, as the level has it\n"
+         destination   domain[:port], [host][:port]; with -S inet:host[:port], unix:path\n\
+         match         name or fingerprint that the certificate must show\n"
     );
     for group in Group::ALL {
         let _ = write!(text, "\n{}:\n", group.title());
@@ -113,7 +113,7 @@ pub(crate) fn replay_help(program: &Program) -> String {
 const INDENT: usize = 26;
 
 /// Columns of the help.
-const WIDTH: usize = 96;
+const WIDTH: usize = 80;
 
 fn describe(text: &mut String, flag: &Flag) {
     let argument = match flag.take {

@@ -74,6 +74,11 @@ impl Cx {
         self.now
     }
 
+    /// Tells the wall-clock time at which the run began.
+    pub(crate) fn began(&self) -> WallTime {
+        self.began
+    }
+
     /// Tells the wall-clock time of the input that is being handled.
     pub(crate) fn wall_time(&self) -> WallTime {
         self.began.at(self.now)

@@ -120,7 +120,7 @@
 //! - [`session`] is one connection: approach, judgement, farewell. [`tls`] turns its bytes.
 //! - [`cert`] reads certificates as data.
 //! - [`report`] holds what is found out: events as they happen, and the report at the end.
-//! - [`Probe`] puts them together for one destination.
+//! - [`Probe`] puts them together for one destination, [`Survey`] for every server of one.
 //!
 //! Inside, inputs go down as calls, results come up as return values, and effects go out through
 //! one queue. A child machine speaks to its parent once, at its end; then its parent starts what
@@ -139,11 +139,14 @@ mod random;
 pub mod report;
 pub mod resolve;
 pub mod session;
+mod survey;
 mod time;
 pub mod tls;
 pub mod trace;
+mod visit;
 
 pub use machine::{Input, IoError, IoErrorKind, Machine, Notice, Output};
 pub use probe::Probe;
 pub use random::{Random, Seed};
+pub use survey::Survey;
 pub use time::{Instant, NotAnInstant, WallTime};

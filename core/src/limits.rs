@@ -16,6 +16,20 @@ pub const REPLY_LINES: usize = 10_000;
 /// Lines of an EHLO reply kept as data.
 pub const EHLO_LINES: usize = 128;
 
+/// Octets of dialogue kept for a report. Real sessions say less than 4 KiB.
+pub const DIALOGUE: usize = 64 * 1024;
+
+/// Addresses of one destination that a survey probes. The largest mail providers have some twenty;
+/// a hundred MX records may lead to ten thousand addresses.
+pub const SURVEYED: usize = 64;
+
+/// Connections of a survey at once.
+pub const SURVEYS: usize = 32;
+
+/// Connections of a survey to one address at once; servers count them (RFC 5321 section 4.5.4.1 asks
+/// for care).
+pub const SURVEYS_OF_ONE: usize = 2;
+
 /// Octets of the TLS input buffer. The largest handshake message that rustls accepts is 64 KiB,
 /// which takes five full records with their headers, and one more record may be under way.
 pub const TLS_INPUT: usize = 128 * 1024;

@@ -17,6 +17,7 @@ pub use crate::judge::{Status, Verdict};
 use crate::machine::IoError;
 use crate::resolve::Tlsa;
 pub use crate::resolve::{LookupError, LookupNote};
+use crate::resolve::{RouteFacts, Target};
 use crate::session::{Capabilities, Reply};
 use crate::time::{Instant, WallTime};
 pub use crate::tls::{
@@ -462,6 +463,8 @@ pub struct Observation {
     pub peer: Arc<Peer>,
     /// What it was offered, if TLS was wanted.
     pub offer: Option<Arc<Offer>>,
+    /// What was said, in order; stops growing at [`limits::DIALOGUE`](crate::limits::DIALOGUE).
+    pub dialogue: Vec<Utterance>,
     /// Its greeting.
     pub greeting: Option<Reply>,
     /// Its answer to the first EHLO or LHLO.
@@ -496,6 +499,7 @@ impl Observation {
         Self {
             peer,
             offer,
+            dialogue: Vec::new(),
             greeting: None,
             hello: None,
             starttls: None,
@@ -511,6 +515,17 @@ impl Observation {
             times: Vec::new(),
         }
     }
+}
+
+/// A line of a dialogue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Utterance {
+    /// Whose line it is.
+    pub direction: Direction,
+    /// It was said inside TLS.
+    pub secured: bool,
+    /// The line without its end; the server's are cut at [`limits`](crate::limits).
+    pub line: Bytes,
 }
 
 /// How a stream ended.
@@ -532,17 +547,44 @@ pub enum StreamEnd {
 pub struct Report {
     /// What was asked.
     pub destination: Destination,
+    /// The level that was asked for.
+    pub level: Level,
+    /// When it began: the time at [`Instant::START`].
+    pub began: WallTime,
+    /// When it ended.
+    pub ended: Instant,
     /// How it ended.
     pub outcome: Outcome,
+    /// Which servers were to be probed.
+    pub scope: Scope,
+    /// Where mail goes, as far as it was looked up.
+    pub route: RouteFacts,
     /// The addresses that could not be reached before one could, or all of them.
     pub unreachable: Vec<(Arc<Peer>, IoError)>,
     /// The sessions that came about, in order.
     pub sessions: Vec<Session>,
 }
 
+/// Which servers of a destination a report is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The first that could be reached.
+    First,
+    /// Every address of every mail host.
+    Every {
+        /// How many addresses were left out, because there are more than
+        /// [`limits::SURVEYED`](crate::limits::SURVEYED).
+        left_out: usize,
+    },
+}
+
 /// One session: what was seen, and what that is worth.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
+    /// The server, and what was known of it before.
+    pub target: Box<Target>,
+    /// When the connection was begun.
+    pub began: Instant,
     /// What was seen.
     pub observation: Observation,
     /// What that is worth, if TLS came about.

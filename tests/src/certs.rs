@@ -59,6 +59,13 @@ pub fn server(key: KeyType) -> Arc<Identity> {
     Arc::new(issue("mx.example.org", key, vec![]))
 }
 
+/// Makes a server's identity that ended with the year 2020.
+pub fn expired(key: KeyType) -> Arc<Identity> {
+    let mut params = params("mx.example.org");
+    params.not_after = date_time_ymd(2021, 1, 1);
+    Arc::new(issue_as(params, key))
+}
+
 /// Makes an identity with nothing but a small self-signed Ed25519 certificate, whose signatures all
 /// have the same length, for tests that count octets.
 pub fn small() -> Arc<Identity> {
@@ -105,6 +112,12 @@ pub fn tlsa(key: KeyType) -> String {
     digest.iter().fold("3 1 1 ".to_owned(), |text, octet| text + &format!("{octet:02X}"))
 }
 
+/// Makes the TLSA record that names the [`root`] by its digest: `2 0 1`.
+pub fn root_tlsa() -> String {
+    let digest = Sha256::digest(root());
+    digest.iter().fold("2 0 1 ".to_owned(), |text, octet| text + &format!("{octet:02X}"))
+}
+
 /// Tells the root certificate, which issues all others directly.
 pub fn root() -> CertificateDer<'static> {
     authority().0.der().clone()
@@ -133,9 +146,13 @@ fn authority_key() -> &'static KeyPair {
 }
 
 fn issue(name: &str, key: KeyType, extensions: Vec<CustomExtension>) -> Identity {
-    let (root, root_params) = authority();
     let mut params = params(name);
     params.custom_extensions = extensions;
+    issue_as(params, key)
+}
+
+fn issue_as(params: CertificateParams, key: KeyType) -> Identity {
+    let (root, root_params) = authority();
     let issuer = Issuer::from_params(root_params, authority_key());
     let leaf = params.signed_by(key.key(), &issuer).expect("parameters are complete");
     Identity { chain: vec![leaf.der().clone(), root.der().clone()], key: private_key(key.key()) }

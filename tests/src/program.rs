@@ -34,9 +34,18 @@ pub fn path() -> &'static Path {
 ///
 /// When it cannot be run.
 pub fn run(config: &Path, arguments: &[&str]) -> Output {
+    command(config, arguments).output().expect("the program can be run")
+}
+
+/// Prepares to [`run`] the program.
+///
+/// # Panics
+///
+/// When its main.cf cannot be written.
+pub fn command(config: &Path, arguments: &[&str]) -> Command {
     std::fs::write(config.join("main.cf"), "compatibility_level = 3.11\n")
         .expect("the folder can be written");
     let mut program = Command::new(path());
-    program.args(arguments).env("MAIL_CONFIG", config);
-    program.output().expect("the program can be run")
+    program.args(arguments).env("MAIL_CONFIG", config).env_remove("NO_COLOR").env("TERM", "xterm");
+    program
 }

@@ -4,11 +4,11 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tlsfinger_core::Notice;
 use tlsfinger_core::config::{Config, Level, Lookup, Reuse};
 use tlsfinger_core::destination::{Destination, Place};
 use tlsfinger_core::machine::Endpoint;
 use tlsfinger_core::report::{Observation, Report, StreamEnd};
+use tlsfinger_core::{Instant, Notice};
 use tlsfinger_tests::certs::{self, Identity, KeyType};
 use tlsfinger_tests::concise;
 use tlsfinger_tests::dns_server::DnsServer;
@@ -31,8 +31,10 @@ struct Outcome {
 
 impl Outcome {
     fn new(told: Vec<String>, mut found: Report, script: &Script) -> Self {
+        found.ended = Instant::START;
         for session in &mut found.sessions {
             session.observation.times.clear();
+            session.began = Instant::START;
             if session.observation.quit.is_some() {
                 // Whether close_notify comes in one read with that reply is chance.
                 session.observation.end = StreamEnd::default();

@@ -15,15 +15,21 @@ use crate::system::FileError;
 pub(crate) enum SettingError {
     /// An option of one letter has a value that it cannot have.
     BadValue(char, String),
-    BadRuntime(String),
+    /// An option of our own has a value that it cannot have.
+    BadLong(&'static str, String),
     BadResolver(String),
-    BadDnssec(String),
     /// A word of `-h`, and the whole list.
     BadHostLookup(String, String),
     BadLevel(String),
     WrapperWithoutTls,
     /// `-X` with `-r`.
     ProxyAndReconnect,
+    /// `--all` with `-r`.
+    AllAndReconnect,
+    /// `--all` with `--record`.
+    AllAndRecord,
+    /// `--json` with `--nagios`.
+    JsonAndNagios,
     /// `-H` with `-k` or `-K`.
     ChainAndCertificate,
     /// A file that must be read cannot be.
@@ -45,11 +51,10 @@ impl fmt::Display for SettingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BadValue(letter, value) => write!(f, "bad '-{letter}' option value: {value}"),
-            Self::BadRuntime(value) => write!(f, "bad '--runtime' option value: {value}"),
+            Self::BadLong(name, value) => write!(f, "bad '--{name}' option value: {value}"),
             Self::BadResolver(value) => {
                 write!(f, "bad '--resolver' option value: {value}: {NotAResolver}")
             }
-            Self::BadDnssec(value) => write!(f, "bad '--dnssec' option value: {value}"),
             Self::BadHostLookup(word, list) => {
                 write!(f, "unknown -h option value \"{word}\" in \"{list}\"")
             }
@@ -58,6 +63,13 @@ impl fmt::Display for SettingError {
                 f.write_str("SSL wrapper mode requires that TLS not be disabled")
             }
             Self::ProxyAndReconnect => f.write_str("The -X and -r options are mutually exclusive"),
+            Self::AllAndReconnect => f.write_str("The --all and -r options are mutually exclusive"),
+            Self::AllAndRecord => {
+                f.write_str("The --all and --record options are mutually exclusive")
+            }
+            Self::JsonAndNagios => {
+                f.write_str("The --json and --nagios options are mutually exclusive")
+            }
             Self::ChainAndCertificate => f.write_str(
                 "When the '-H' option is used, neither the '-k', nor the '-K' options may be used",
             ),

@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use tlsfinger_core::cert::{Name, TextProblem};
 use tlsfinger_core::config::Level;
 use tlsfinger_core::judge::{
-    Match, NameProblem, PeerIdentity, PeerName, Reason, Verdict, VerifyError,
+    Match, NameProblem, PeerIdentity, PeerName, Reason, Status, Verdict, VerifyError,
 };
 use tlsfinger_core::report::{Peer, TlsFacts};
 
 use super::{Narrator, lower, summary};
-use crate::line::Message;
+use crate::line::{Message, Tone};
 use crate::log::Log;
 
 impl Narrator {
@@ -74,7 +74,15 @@ impl Narrator {
         }
         if log.has(Log::SUMMARY) {
             let (status, tls) = (verdict.status, summary::connection(facts, &self.client_keys));
-            say(Message::info(format!("{status} TLS connection established to {nap}: {tls}")));
+            let tone = match status {
+                Status::Verified => Tone::Good,
+                Status::Trusted => Tone::Doubtful,
+                // These levels demand no more.
+                _ if verdict.level <= Level::Encrypt => Tone::Doubtful,
+                Status::Untrusted | Status::Anonymous => Tone::Bad,
+            };
+            let text = format!("{status} TLS connection established to {nap}: {tls}");
+            say(Message::info(text).toned(tone));
         }
     }
 }
@@ -218,7 +226,7 @@ mod tests {
     use bytes::Bytes;
     use tlsfinger_core::cert::{Certificate, Digest};
     use tlsfinger_core::config::{Config, ServerCertificates};
-    use tlsfinger_core::judge::{Status, Step};
+    use tlsfinger_core::judge::Step;
     use tlsfinger_core::report::{KeyProof, PeerAddress, TlsVersion};
     use tlsfinger_core::resolve::Tlsa;
     use tlsfinger_core::tls::Suite;
@@ -227,7 +235,7 @@ mod tests {
     use crate::line::{Charset, Severity};
     use crate::options::Runtime;
     use crate::program::Program;
-    use crate::settings::{Settings, Show};
+    use crate::settings::{Format, Settings, Show};
 
     fn subject() -> Name {
         // A certificate that signs itself: subject and issuer are /CN=ec.client.test.
@@ -290,6 +298,10 @@ mod tests {
             },
             record: None,
             runtime: Runtime::Blocking,
+            format: Format::Text,
+            all: false,
+            explain: false,
+            exit_code: false,
             key_log: None,
             cipher_list: String::new(),
             odd_bounds: Vec::new(),

@@ -1,5 +1,7 @@
 //! The validity period of a certificate.
 
+use std::fmt;
+
 use super::der::{Reader, Tlv, tag};
 use crate::time::WallTime;
 
@@ -66,6 +68,29 @@ impl Seconds {
     }
 }
 
+/// The form of RFC 3339 section 5.6: `2026-07-01T00:00:00Z`.
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (days, second) = (self.0.div_euclid(86_400), self.0.rem_euclid(86_400));
+        let (year, month, day) = date(days);
+        let (hour, minute) = (second / 3600, second / 60 % 60);
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}Z", second % 60)
+    }
+}
+
+/// Turns days since 1970-01-01 into year, month and day: the inverse of [`days_since_1970`].
+fn date(days: i64) -> (i64, i64, i64) {
+    // 400 years, which begin in March, have 146,097 days.
+    let days = days + 719_468;
+    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (era * 400 + year + i64::from(month <= 2), month, day)
+}
+
 /// Counts days in the proleptic Gregorian calendar; years begin in March, so that the leap day is
 /// the last of its year.
 const fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
@@ -78,6 +103,17 @@ const fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dates_are_written_as_they_are_counted() {
+        for days in (-719_528..2_932_897).step_by(17).chain([-1, 0, 11_016, 2_932_896]) {
+            let (year, month, day) = date(days);
+            assert_eq!(days_since_1970(year, month, day), days);
+            assert!((1..=12).contains(&month) && (1..=31).contains(&day), "{year}-{month}-{day}");
+        }
+        assert_eq!(Seconds(951_868_799).to_string(), "2000-02-29T23:59:59Z");
+        assert_eq!(Seconds(-1).to_string(), "1969-12-31T23:59:59Z");
+    }
 
     #[test]
     fn reads_the_two_forms_and_nothing_else() {

@@ -19,7 +19,7 @@ pub use lookup::{
     AddressFamilies, BadDnssecProbe, DnssecProbe, DnssecTrust, HostLookup, InsecureMx, Lookup,
 };
 pub use maincf::{CompatibilityLevel, MacroError, MainCf, Overridden, Problem, SyntaxError};
-pub use offer::{Groups, Offer, OfferFlaw, ServerCertificates, Versions};
+pub use offer::{Groups, Offer, OfferFlaw, ServerCertificates, ServerKeys, Versions};
 pub use policy::{MalformedPin, MatchRule, Pin, Policy};
 pub use protocols::{InvalidProtocols, Protocols};
 pub use proxy::{Proxy, ProxyForm};

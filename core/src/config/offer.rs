@@ -1,6 +1,7 @@
 //! What is offered to a server before anything is known of it.
 
 use super::{Level, Policy, ServerNameChoice};
+use crate::cert::KeyKind;
 use crate::judge::ReferenceNames;
 use crate::report::{Group, TlsVersion};
 use crate::tls::Identity;
@@ -21,6 +22,8 @@ pub struct Offer {
     pub sha1: bool,
     /// Which kind of certificate is asked for.
     pub certificates: ServerCertificates,
+    /// Which keys the server may show; `None` takes any.
+    pub keys: Option<ServerKeys>,
     /// Who this client says it is if it is asked.
     pub identity: Identity,
 }
@@ -52,6 +55,7 @@ impl Offer {
             } else {
                 ServerCertificates::X509
             },
+            keys: policy.keys,
             identity: policy.identity.clone(),
         })
     }
@@ -103,6 +107,34 @@ pub enum ServerCertificates {
     RawPublicKey,
 }
 
+/// A kind of server keys, of which servers may have one each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ServerKeys {
+    /// RSA.
+    Rsa,
+    /// ECDSA and EdDSA.
+    Ecdsa,
+}
+
+impl ServerKeys {
+    /// Tells the other kind.
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Rsa => Self::Ecdsa,
+            Self::Ecdsa => Self::Rsa,
+        }
+    }
+
+    /// Tells which of them a key is of.
+    pub const fn of(key: &KeyKind) -> Option<Self> {
+        match key {
+            KeyKind::Rsa { .. } | KeyKind::RsaPss { .. } => Some(Self::Rsa),
+            KeyKind::Ec(_) | KeyKind::Ed25519 | KeyKind::Ed448 => Some(Self::Ecdsa),
+            KeyKind::Dsa { .. } | KeyKind::Other(_) => None,
+        }
+    }
+}
+
 /// Why nothing can be offered, whatever the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OfferFlaw {
@@ -129,6 +161,7 @@ impl Default for Offer {
             groups: Groups::default(),
             sha1: false,
             certificates: ServerCertificates::X509,
+            keys: None,
             identity: Identity::default(),
         }
     }

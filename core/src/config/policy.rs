@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 
-use super::offer::{Groups, Versions};
+use super::offer::{Groups, ServerKeys, Versions};
 use super::trust::{Anchor, TrustStore};
 use super::{DaneDigests, Offer, ServerNameChoice};
 use crate::cert::Digest;
@@ -37,6 +37,8 @@ pub struct Policy {
     pub suites: Option<Vec<u16>>,
     /// Key exchange groups to offer.
     pub groups: Groups,
+    /// Kind of keys that a server may show; `None` takes any.
+    pub keys: Option<ServerKeys>,
     /// Client keys and certificates, shown if a server asks (`-H`, `-k`, `-K`).
     pub identity: Identity,
 }
@@ -57,6 +59,7 @@ impl Default for Policy {
             versions,
             suites,
             groups,
+            keys: None,
             identity: Identity::default(),
         }
     }

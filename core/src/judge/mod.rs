@@ -1,6 +1,7 @@
 //! Judging: what was seen, held against a policy. Pure functions over data.
 
 mod checks;
+mod conclusion;
 mod constraints;
 mod dane;
 mod error;
@@ -11,6 +12,7 @@ mod path;
 mod pins;
 mod verdict;
 
+pub use conclusion::{Conclusion, ResultType};
 pub use error::VerifyError;
 pub use links::LinkCache;
 pub use names::{NameProblem, ReferenceNames};

@@ -91,25 +91,7 @@ pub(crate) enum NextTarget {
 impl Route {
     /// Begins to find the servers of the configuration's destination.
     pub(crate) fn start(cx: &mut Cx, config: &Config) -> Self {
-        let mut route = Self {
-            settings: Settings {
-                nexthop: String::new(),
-                port: 0,
-                family: config.family,
-                level: config.level,
-                lookup: config.lookup.clone(),
-            },
-            phase: Phase::One(None),
-            mx: MxSecurity::None,
-            mx_names: Vec::new(),
-            hosts: Vec::new(),
-            addresses: Vec::new(),
-            taken: Vec::new(),
-            ready_since: BTreeMap::new(),
-            patience: None,
-            told: BTreeSet::new(),
-            found_any: false,
-        };
+        let mut route = Self::empty(config);
         match &config.destination.place {
             destination::Place::Unix(path) => {
                 route.settings.nexthop.clone_from(&config.helo_name);
@@ -142,6 +124,36 @@ impl Route {
             }
         }
         route
+    }
+
+    /// Begins a route that leads to one known target.
+    pub(crate) fn to(config: &Config, target: Box<Target>) -> Self {
+        let mut route = Self::empty(config);
+        route.phase = Phase::One(Some(target));
+        route
+    }
+
+    /// Begins a route that leads nowhere yet.
+    fn empty(config: &Config) -> Self {
+        Self {
+            settings: Settings {
+                nexthop: String::new(),
+                port: 0,
+                family: config.family,
+                level: config.level,
+                lookup: config.lookup.clone(),
+            },
+            phase: Phase::One(None),
+            mx: MxSecurity::None,
+            mx_names: Vec::new(),
+            hosts: Vec::new(),
+            addresses: Vec::new(),
+            taken: Vec::new(),
+            ready_since: BTreeMap::new(),
+            patience: None,
+            told: BTreeSet::new(),
+            found_any: false,
+        }
     }
 
     fn start_inet(&mut self, cx: &mut Cx, host: &str, direct: bool, service: Option<&str>) {

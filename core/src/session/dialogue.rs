@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::config::{Dialect, Offer, OfferFlaw, Watch};
 use crate::context::Cx;
+use crate::limits;
 use crate::machine::{Endpoint, Input, IoError};
 use crate::report::{
-    CacheStep, Event, HandshakeError, Observation, Peer, ProxyError, Step, StepProblem, StreamEnd,
-    TlsError, TlsVersion,
+    CacheStep, Direction, Event, HandshakeError, Observation, Peer, ProxyError, Step, StepProblem,
+    StreamEnd, TlsError, TlsVersion, Utterance,
 };
 use crate::time::Instant;
 use crate::tls::{SessionCache, SessionKey, Sessions, Setup};
@@ -57,8 +60,13 @@ pub(super) struct Dialogue {
     cache: SessionCache,
     session_key: Option<SessionKey>,
     session_saved: bool,
+    /// Octets of the dialogue so far.
+    said: usize,
     observation: Observation,
 }
+
+/// Octets that a line of the dialogue counts for besides its own, so that empty lines count.
+const UTTERANCE: usize = std::mem::size_of::<Utterance>();
 
 /// Where a dialogue has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +105,7 @@ impl Dialogue {
             cache,
             session_key: None,
             session_saved: false,
+            said: 0,
             observation: Observation::new(peer, offer),
             plan,
         }
@@ -205,6 +214,7 @@ impl Dialogue {
     }
 
     fn command(&mut self, cx: &mut Cx, command: &str) {
+        self.note(Direction::Sent, Bytes::copy_from_slice(command.as_bytes()));
         if self.shows(self.step) {
             cx.tell(Event::Command(command.to_owned()));
         }
@@ -372,6 +382,7 @@ impl Dialogue {
                 Ok(None) => break,
                 Err(_) => return Some(self.fail(cx, StepProblem::ReplyTooLong)),
             };
+            self.note(Direction::Received, line.raw.clone());
             if self.shows(self.step) {
                 cx.tell(Event::ReplyLine(line.raw));
             }
@@ -433,6 +444,18 @@ impl Dialogue {
             Some((_, error)) => Some(StepProblem::Lost(error.clone())),
             None if self.tls_error.is_some() => Some(StepProblem::Lost(None)),
             None => (cx.now() >= self.deadline).then_some(StepProblem::TimedOut),
+        }
+    }
+
+    /// Keeps a line for the report.
+    fn note(&mut self, direction: Direction, line: Bytes) {
+        let room = limits::DIALOGUE.saturating_sub(self.said);
+        if line.len() < room {
+            self.said += line.len() + UTTERANCE;
+            let secured = self.secured;
+            self.observation.dialogue.push(Utterance { direction, secured, line });
+        } else {
+            self.said = limits::DIALOGUE;
         }
     }
 

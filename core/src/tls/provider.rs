@@ -8,12 +8,13 @@ use rustls::time_provider::TimeProvider;
 use rustls::version::{TLS12, TLS13};
 use rustls_pki_types::{ServerName, UnixTime};
 
-use crate::config::{Offer, OfferFlaw, Versions};
+use crate::config::{Offer, OfferFlaw, ServerKeys, Versions};
 use crate::report::Group;
 
 use super::identity::ReadyIdentity;
 use super::key_log::LentKeyLog;
 use super::sessions::LentSessions;
+use super::suites::Suite;
 use super::{groups, loan, witness};
 
 /// The version of rustls: the octets that it sends depend on it.
@@ -53,6 +54,15 @@ impl Setup {
             let known = |number: &u16| all.iter().find(|suite| u16::from(suite.suite()) == *number);
             provider.cipher_suites = suites.iter().filter_map(known).copied().collect();
         }
+        if let Some(keys) = offer.keys {
+            // Of TLS 1.2 the suite decides what the server signs with, of 1.3 the scheme alone.
+            let other = match keys.other() {
+                ServerKeys::Rsa => "_RSA_",
+                ServerKeys::Ecdsa => "_ECDSA_",
+            };
+            let name = |number| Suite::by_number(number).map_or("", |suite| suite.iana);
+            provider.cipher_suites.retain(|suite| !name(suite.suite().into()).contains(other));
+        }
         let versions: Vec<_> = [(offer.versions.tls13, &TLS13), (offer.versions.tls12, &TLS12)]
             .into_iter()
             .filter_map(|(wanted, version)| wanted.then_some(version))
@@ -65,7 +75,7 @@ impl Setup {
             .with_protocol_versions(&versions)
             .map_err(|_| OfferFlaw::NoSuite)?
             .dangerous()
-            .with_custom_certificate_verifier(witness::verifier(offer.certificates, offer.sha1))
+            .with_custom_certificate_verifier(witness::verifier(&offer))
             .with_client_cert_resolver(witness::resolver());
         config.enable_sni = server_name.is_some();
         config.resumption = Resumption::store(SESSIONS.clone());

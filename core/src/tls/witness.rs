@@ -4,7 +4,7 @@
 //! It is verified over the raw SubjectPublicKeyInfo, so nothing else in a certificate can get in
 //! the way.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use bytes::Bytes;
 use rustls::client::ResolvesClientCert;
@@ -16,25 +16,26 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use crate::cert::{
     Certificate, Hash, SignatureError, TLS12_SCHEMES, scheme_hash, verify_handshake,
 };
-use crate::config::ServerCertificates;
+use crate::config::{Offer, ServerCertificates, ServerKeys};
 use crate::limits;
 use crate::report::{Disclosure, KeyProof, SignatureScheme, TlsError, TlsVersion};
 
 use super::loan;
 
-/// Finds the process-wide verifier for a kind of certificates. Resumption needs the very same one
-/// for all connections of a server.
-pub(super) fn verifier(kind: ServerCertificates, sha1: bool) -> Arc<dyn ServerCertVerifier> {
-    static WITNESSES: LazyLock<[Arc<Witness>; 4]> = LazyLock::new(|| {
-        [(false, false), (false, true), (true, false), (true, true)]
-            .map(|(raw_keys, sha1)| Arc::new(Witness { raw_keys, sha1 }))
-    });
-    let [x509, x509_sha1, raw, raw_sha1] = &*WITNESSES;
-    match (kind, sha1) {
-        (ServerCertificates::X509, false) => x509.clone(),
-        (ServerCertificates::X509, true) => x509_sha1.clone(),
-        (ServerCertificates::RawPublicKey, false) => raw.clone(),
-        (ServerCertificates::RawPublicKey, true) => raw_sha1.clone(),
+/// Finds the process-wide verifier for what an offer says of certificates. Resumption needs the very
+/// same one for all connections of a server.
+pub(super) fn verifier(offer: &Offer) -> Arc<dyn ServerCertVerifier> {
+    static WITNESSES: Mutex<Vec<Arc<Witness>>> = Mutex::new(Vec::new());
+    let raw_keys = offer.certificates == ServerCertificates::RawPublicKey;
+    let wanted = Witness { raw_keys, sha1: offer.sha1, keys: offer.keys };
+    let mut witnesses = WITNESSES.lock().unwrap_or_else(PoisonError::into_inner);
+    match witnesses.iter().find(|witness| ***witness == wanted) {
+        Some(witness) => witness.clone(),
+        None => {
+            let witness = Arc::new(wanted);
+            witnesses.push(witness.clone());
+            witness
+        }
     }
 }
 
@@ -44,10 +45,11 @@ pub(super) fn resolver() -> Arc<dyn ResolvesClientCert> {
     RESOLVER.clone()
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 struct Witness {
     raw_keys: bool,
     sha1: bool,
+    keys: Option<ServerKeys>,
 }
 
 impl Witness {
@@ -133,12 +135,23 @@ impl ServerCertVerifier for Witness {
     }
 
     fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
-        let wanted = |scheme: &&u16| self.sha1 || scheme_hash(**scheme) != Some(Hash::Sha1);
+        let wanted = |scheme: &&u16| {
+            let of_kind = self.keys.is_none_or(|keys| keys == scheme_keys(**scheme));
+            of_kind && (self.sha1 || scheme_hash(**scheme) != Some(Hash::Sha1))
+        };
         TLS12_SCHEMES.iter().filter(wanted).map(|scheme| (*scheme).into()).collect()
     }
 
     fn requires_raw_public_keys(&self) -> bool {
         self.raw_keys
+    }
+}
+
+/// Tells the keys that make signatures of one of [`TLS12_SCHEMES`].
+const fn scheme_keys(scheme: u16) -> ServerKeys {
+    match scheme {
+        0x0203 | 0x0403 | 0x0503 | 0x0603 | 0x0807 => ServerKeys::Ecdsa,
+        _ => ServerKeys::Rsa,
     }
 }
 

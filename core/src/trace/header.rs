@@ -15,7 +15,7 @@ use crate::cert::{Certificate, Digest};
 use crate::config::{
     AddressFamilies, Anchor, Config, DaneDigests, Dialect, DnssecProbe, DnssecTrust, Family,
     Groups, HostLookup, InsecureMx, Level, Lookup, MatchRule, OfferFlaw, Pin, Policy, Proxy,
-    ProxyForm, Reuse, ServerNameChoice, Versions, Watch,
+    ProxyForm, Reuse, ServerKeys, ServerNameChoice, Versions, Watch,
 };
 use crate::random::Seed;
 use crate::report::{ClientSignature, Group};
@@ -213,6 +213,7 @@ fn write_policy(f: &mut fmt::Formatter<'_>, policy: &Policy) -> fmt::Result {
         versions: Versions { tls12, tls13 },
         suites,
         groups,
+        keys,
         identity,
     } = policy;
     for rule in matches {
@@ -253,6 +254,9 @@ fn write_policy(f: &mut fmt::Formatter<'_>, policy: &Policy) -> fmt::Result {
         write_list(f, "suites", suites)?;
     }
     write_list(f, "groups", &groups.0)?;
+    if let Some(keys) = keys {
+        writeln!(f, "keys {}", word(KEYS, *keys))?;
+    }
     identity.chains().try_for_each(|chain| {
         write_list(f, "client-certificates", chain.iter().map(|certificate| Hex(certificate)))
     })
@@ -407,6 +411,7 @@ fn read_policy(policy: &mut Policy, name: &str, words: &mut Words<'_>) -> Result
             });
         }
         "raw-public-keys" => policy.raw_public_keys = yes_or_no(words)?,
+        "keys" => policy.keys = Some(choice(KEYS, words)?),
         "tls12" => policy.versions.tls12 = yes_or_no(words)?,
         "tls13" => policy.versions.tls13 = yes_or_no(words)?,
         "suites" => {
@@ -460,6 +465,8 @@ const INSECURE_MX: &[(&str, InsecureMx)] =
 const PROXY_FORMS: &[(&str, ProxyForm)] = &[("3.7", ProxyForm::V3_7), ("3.11", ProxyForm::V3_11)];
 const DNSSEC: &[(&str, DnssecTrust)] =
     &[("trust", DnssecTrust::Trust), ("auto", DnssecTrust::Auto)];
+
+const KEYS: &[(&str, ServerKeys)] = &[("rsa", ServerKeys::Rsa), ("ecdsa", ServerKeys::Ecdsa)];
 
 fn word<T: PartialEq>(table: &[(&'static str, T)], value: T) -> &'static str {
     table.iter().find(|(_, known)| *known == value).map_or("", |(word, _)| word)
@@ -548,6 +555,7 @@ mod tests {
                 versions: Versions { tls12: false, tls13: false },
                 suites: Some(vec![4865, 49199]),
                 groups: Groups(vec![Group::Secp521r1, Group::X25519MlKem768]),
+                keys: Some(ServerKeys::Ecdsa),
                 identity: Identity::default(),
             },
             flaw: Some(OfferFlaw::Ciphers(name("high"))),

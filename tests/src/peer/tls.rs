@@ -4,7 +4,10 @@ use std::io::{Read, Write};
 use std::sync::{Arc, OnceLock};
 
 use rustls::crypto::aws_lc_rs as provider;
-use rustls::server::{NoServerSessionStorage, ProducesTickets, WebPkiClientVerifier};
+use rustls::server::{
+    ClientHello, NoServerSessionStorage, ProducesTickets, ResolvesServerCert, WebPkiClientVerifier,
+};
+use rustls::sign::CertifiedKey;
 use rustls::{
     NamedGroup, RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion, version,
 };
@@ -17,6 +20,7 @@ use crate::certs::{self, Identity, KeyType};
 #[derive(Clone, Debug)]
 pub struct TlsSetup {
     identity: Option<Arc<Identity>>,
+    other_identity: Option<Arc<Identity>>,
     versions: &'static [&'static SupportedProtocolVersion],
     groups: Option<Vec<NamedGroup>>,
     client_auth: ClientAuth,
@@ -85,6 +89,7 @@ impl Default for TlsSetup {
     fn default() -> Self {
         Self {
             identity: None,
+            other_identity: None,
             versions: rustls::ALL_VERSIONS,
             groups: None,
             client_auth: ClientAuth::None,
@@ -116,6 +121,12 @@ impl TlsSetup {
     /// Changes the certificate.
     pub fn identity(mut self, identity: Arc<Identity>) -> Self {
         self.identity = Some(identity);
+        self.fresh()
+    }
+
+    /// Adds a certificate with a key of another kind, for clients that cannot use the first.
+    pub fn or_identity(mut self, identity: Arc<Identity>) -> Self {
+        self.other_identity = Some(identity);
         self.fresh()
     }
 
@@ -185,8 +196,17 @@ impl TlsSetup {
             .with_protocol_versions(self.versions)
             .expect("the provider speaks them")
             .with_client_cert_verifier(verifier)
-            .with_single_cert(identity.chain.clone(), identity.key.clone_key())
-            .expect("key and certificate belong together");
+            .with_cert_resolver(Arc::new(FirstThatFits(
+                [Some(identity), self.other_identity.clone()]
+                    .into_iter()
+                    .flatten()
+                    .map(|identity| {
+                        let key = provider::sign::any_supported_type(&identity.key);
+                        let key = key.expect("the provider knows such keys");
+                        Arc::new(CertifiedKey::new(identity.chain.clone(), key))
+                    })
+                    .collect(),
+            )));
         config.send_half_rtt_data = self.half_rtt;
         match self.tickets {
             Tickets::None => {
@@ -206,6 +226,18 @@ impl TlsSetup {
             }
         }
         config
+    }
+}
+
+/// Shows the first certificate whose key the client can verify signatures of.
+#[derive(Debug)]
+struct FirstThatFits(Vec<Arc<CertifiedKey>>);
+
+impl ResolvesServerCert for FirstThatFits {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let fits =
+            |key: &&Arc<CertifiedKey>| key.key.choose_scheme(hello.signature_schemes()).is_some();
+        self.0.iter().find(fits).cloned()
     }
 }
 

@@ -1,0 +1,9 @@
+//! What the program tells programs: JSON, exit status, and the line of a monitoring plugin.
+
+mod all;
+mod explain;
+mod json;
+mod nagios;
+mod outcomes;
+mod output;
+mod terminal;
