@@ -1,6 +1,7 @@
 //! tlsfinger: how a mail server does TLS, told by asking it.
 
 mod flags;
+mod key_log;
 mod line;
 mod log;
 mod options;
@@ -14,6 +15,7 @@ mod settings;
 mod system;
 mod text;
 mod usage;
+mod waits;
 
 use std::env;
 use std::ffi::OsString;

@@ -99,6 +99,7 @@ pub(crate) fn settings(header: &Header) -> (Settings, Vec<Message>) {
         show,
         runtime: Runtime::default(),
         record: None,
+        key_log: None,
         cipher_list: value("cipher-list").unwrap_or_default().to_owned(),
         odd_bounds: header.caller("odd-bound").map(str::to_owned).collect(),
     };

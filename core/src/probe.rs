@@ -3,9 +3,9 @@
 use std::mem;
 use std::sync::Arc;
 
-use crate::config::{Config, Level, Offer, ServerCertificates};
+use crate::config::{Config, Level, MatchRule, Offer, Policy, ServerCertificates};
 use crate::context::Cx;
-use crate::judge::{LinkCache, ReferenceNames, judge};
+use crate::judge::{LinkCache, ReferenceNames, anchor_records, judge, pin_records};
 use crate::machine::{Input, IoError, Machine, Output, Stop};
 use crate::random::Seed;
 use crate::report::{
@@ -13,7 +13,7 @@ use crate::report::{
     Verdict,
 };
 use crate::resolve::{NextTarget, Resolver, Route, Target, Tlsa};
-use crate::session::{Approach, Approached, Farewell, Over, Plan};
+use crate::session::{Approach, Approached, Farewell, Over, Plan, ProxyRequest};
 use crate::time::{Instant, WallTime};
 use crate::tls::{SessionCache, Setup};
 
@@ -254,6 +254,10 @@ impl Visit {
                 let farewell = Farewell::start(cx, approach);
                 self.state = State::Leaving(farewell, target, Some((verdict, grounds)));
             }
+            Approached::Proxied(facts) => {
+                cx.tell(Event::Proxied(target.peer.clone(), facts));
+                self.state = State::Leaving(Farewell::start(cx, approach), target, None);
+            }
             Approached::Plain => {
                 self.state = State::Leaving(Farewell::start(cx, approach), target, None);
             }
@@ -291,6 +295,7 @@ impl Visit {
         policy.raw_public_keys = self.raw_keys == RawKeys::Wanted;
         let offer = Offer::of(&policy, target.level, &names(target)).filter(|_| !config.no_tls);
         let raw = |offer: &Offer| offer.certificates == ServerCertificates::RawPublicKey;
+        let proxy = offer.as_ref().and_then(|offer| self.proxy_request(target, offer));
         Plan {
             dialect: config.dialect,
             wrapper: config.wrapper,
@@ -304,9 +309,42 @@ impl Visit {
                 Some(flaw) => Err(flaw.clone()),
                 None => Setup::new(Arc::new(offer), config.repeatable).map(Arc::new),
             }),
+            proxy: proxy.map(Arc::new),
             demands: format!("{:?} {:?}", target.level, target.tlsa),
             watch: config.watch,
         }
+    }
+
+    /// Decides what tlsproxy(8) is to do for a session with `target`.
+    fn proxy_request(&self, target: &Target, offer: &Offer) -> Option<ProxyRequest> {
+        let (config, policy) = (&self.config, &self.config.policy);
+        let proxy = config.proxy.clone()?;
+        let records = proxy_records(policy, target);
+        let dane = matches!(target.level, Level::HalfDane | Level::Dane | Level::DaneOnly);
+        let named = |name: &String| MatchRule::Name(name.clone());
+        let matches = if dane {
+            target.match_names.iter().map(named).collect()
+        } else if !policy.matches.is_empty() {
+            policy.matches.clone()
+        } else if target.level == Level::Verify {
+            vec![MatchRule::Hostname]
+        } else if target.level == Level::Secure {
+            vec![MatchRule::Nexthop, MatchRule::DotNexthop]
+        } else {
+            Vec::new()
+        };
+        Some(ProxyRequest {
+            proxy,
+            timeout: config.command_timeout,
+            level: target.level,
+            nexthop: target.nexthop.clone(),
+            host: target.host.clone(),
+            server_name: offer.server_name.clone().unwrap_or_default(),
+            raw_public_keys: policy.raw_public_keys,
+            matches,
+            base: target.match_names.first().filter(|_| dane).cloned().unwrap_or_default(),
+            tlsa: records,
+        })
     }
 
     fn judge(&mut self, cx: &Cx, target: &Target, facts: &TlsFacts) -> Judgement {
@@ -411,6 +449,16 @@ impl Visit {
 /// The TLSA records of a target that DNS lets count.
 fn usable(target: &Target) -> Vec<Tlsa> {
     target.tlsa.iter().flat_map(|set| set.usable()).cloned().collect()
+}
+
+/// The records by which tlsproxy(8) is to judge a target: pins and anchors are records there too.
+fn proxy_records(policy: &Policy, target: &Target) -> Vec<Tlsa> {
+    match target.level {
+        Level::HalfDane | Level::Dane | Level::DaneOnly => usable(target),
+        Level::Fingerprint => policy.pins.iter().flat_map(pin_records).collect(),
+        Level::Verify | Level::Secure => policy.anchors.iter().flat_map(anchor_records).collect(),
+        Level::None | Level::May | Level::Encrypt => Vec::new(),
+    }
 }
 
 /// The names by which a target was found.

@@ -33,7 +33,6 @@ pub(crate) enum SettingError {
     Destination(DestinationError),
     /// A file of trust anchors that holds none.
     TrustAnchors(String),
-    NotYet(char),
     /// The file of `--record` cannot be made; what the system says.
     Record(PathBuf, String),
     /// A trace that cannot be played; why.
@@ -65,7 +64,6 @@ impl fmt::Display for SettingError {
             Self::File(error) => error.fmt(f),
             Self::Parameter(error) => error.fmt(f),
             Self::Destination(error) => error.fmt(f),
-            Self::NotYet(letter) => write!(f, "option -{letter} is not available yet"),
             Self::Record(file, error) => write!(f, "cannot record to {}: {error}", file.display()),
             Self::Trace(file, error) => write!(f, "{file}: {error}"),
             Self::Driver(error) => write!(f, "cannot begin: {error}"),

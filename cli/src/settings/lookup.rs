@@ -13,6 +13,7 @@ pub(super) fn decide(
     hosts: HostLookup,
     parameters: &Parameters,
     system: &System,
+    verbose: u32,
 ) -> Lookup {
     let mut resolvers = ResolvConf::parse(&(system.resolv_conf)());
     if let Some(server) = &options.resolver {
@@ -28,6 +29,7 @@ pub(super) fn decide(
         resolvers,
         dnssec: options.dnssec.unwrap_or(by_name),
         dnssec_probe: parameters.dnssec_probe.clone(),
+        tell_questions: verbose > 0,
     }
 }
 

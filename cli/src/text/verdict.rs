@@ -290,6 +290,7 @@ mod tests {
             },
             record: None,
             runtime: Runtime::Blocking,
+            key_log: None,
             cipher_list: String::new(),
             odd_bounds: Vec::new(),
         };

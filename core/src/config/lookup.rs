@@ -24,6 +24,8 @@ pub struct Lookup {
     pub dnssec: DnssecTrust,
     /// What to ask once to learn whether there is any security to be had; `None` asks nothing.
     pub dnssec_probe: Option<DnssecProbe>,
+    /// Tell each question with its end.
+    pub tell_questions: bool,
 }
 
 impl Default for Lookup {
@@ -38,6 +40,7 @@ impl Default for Lookup {
             resolvers: ResolvConf::default(),
             dnssec: DnssecTrust::default(),
             dnssec_probe: Some(DnssecProbe::default()),
+            tell_questions: false,
         }
     }
 }

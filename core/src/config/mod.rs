@@ -9,6 +9,7 @@ mod offer;
 mod openssl_suites;
 mod policy;
 mod protocols;
+mod proxy;
 mod trust;
 
 pub use ciphers::{CipherListError, cipher_list};
@@ -21,6 +22,7 @@ pub use maincf::{CompatibilityLevel, MacroError, MainCf, Overridden, Problem, Sy
 pub use offer::{Groups, Offer, OfferFlaw, ServerCertificates, Versions};
 pub use policy::{MalformedPin, MatchRule, Pin, Policy};
 pub use protocols::{InvalidProtocols, Protocols};
+pub use proxy::{Proxy, ProxyForm};
 pub use trust::{Anchor, TrustError, TrustStore, read_trust};
 
 use std::time::Duration;
@@ -57,6 +59,8 @@ pub struct Config {
     pub flaw: Option<OfferFlaw>,
     /// Keep TLS sessions and reconnect to reuse them (`-r`, `-m`).
     pub reuse: Option<Reuse>,
+    /// Let tlsproxy(8) do the TLS (`-X`).
+    pub proxy: Option<Proxy>,
     /// Tell what happens inside TLS: handshake messages and records.
     pub watch: Watch,
     /// All randomness comes from the seed, that of ML-KEM included, so that the run can be repeated
@@ -177,8 +181,10 @@ pub struct Watch {
     pub messages: bool,
     /// Records of the handshake as bytes.
     pub handshake_bytes: bool,
-    /// Records after the handshake as bytes.
+    /// Records after the handshake as bytes, and the beginning of the text inside.
     pub session_bytes: bool,
+    /// The secrets of each connection.
+    pub secrets: bool,
 }
 
 impl Default for Config {
@@ -206,6 +212,7 @@ impl Default for Config {
             policy: Policy::default(),
             flaw: None,
             reuse: None,
+            proxy: None,
             watch: Watch::default(),
             repeatable: false,
         }

@@ -12,6 +12,7 @@ use crate::config::{Offer, OfferFlaw, Versions};
 use crate::report::Group;
 
 use super::identity::ReadyIdentity;
+use super::key_log::LentKeyLog;
 use super::sessions::LentSessions;
 use super::{groups, loan, witness};
 
@@ -68,6 +69,7 @@ impl Setup {
             .with_client_cert_resolver(witness::resolver());
         config.enable_sni = server_name.is_some();
         config.resumption = Resumption::store(SESSIONS.clone());
+        config.key_log = KEY_LOG.clone();
         let server_name = match server_name {
             Some(name) => name,
             // Stands in where no name is sent; an address is never put into SNI.
@@ -91,6 +93,8 @@ impl Setup {
 
 static CLOCK: LazyLock<Arc<dyn TimeProvider>> = LazyLock::new(|| Arc::new(LentClock));
 static SESSIONS: LazyLock<Arc<LentSessions>> = LazyLock::new(|| Arc::new(LentSessions));
+static KEY_LOG: LazyLock<Arc<LentKeyLog>> = LazyLock::new(|| Arc::new(LentKeyLog));
+
 /// The randomness of whichever connection is at work.
 #[derive(Debug)]
 struct LentRandom;

@@ -1,6 +1,10 @@
 //! The head of a trace: everything that decides a run besides what the world does.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,8 +14,8 @@ use super::{NotAnInput, TraceError};
 use crate::cert::{Certificate, Digest};
 use crate::config::{
     AddressFamilies, Anchor, Config, DaneDigests, Dialect, DnssecProbe, DnssecTrust, Family,
-    Groups, HostLookup, InsecureMx, Level, Lookup, MatchRule, OfferFlaw, Pin, Policy, Reuse,
-    ServerNameChoice, Versions, Watch,
+    Groups, HostLookup, InsecureMx, Level, Lookup, MatchRule, OfferFlaw, Pin, Policy, Proxy,
+    ProxyForm, Reuse, ServerNameChoice, Versions, Watch,
 };
 use crate::random::Seed;
 use crate::report::{ClientSignature, Group};
@@ -115,6 +119,7 @@ fn write_config(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {
         policy,
         flaw,
         reuse,
+        proxy,
         watch,
         repeatable: _,
     } = config;
@@ -143,9 +148,23 @@ fn write_config(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {
     if let Some(Reuse { delay, limit }) = reuse {
         writeln!(f, "reuse {} {limit}", Instant::from_elapsed(*delay))?;
     }
-    let Watch { messages, handshake_bytes, session_bytes } = *watch;
-    let watched =
-        [(messages, "messages"), (handshake_bytes, "handshake"), (session_bytes, "session")];
+    if let Some(Proxy { socket, forms, values }) = proxy {
+        writeln!(f, "proxy {}", Quoted(socket.as_os_str().as_bytes()))?;
+        for form in forms {
+            writeln!(f, "proxy-form {}", word(PROXY_FORMS, *form))?;
+        }
+        for (name, value) in values {
+            let (name, value) = (Quoted(name.as_bytes()), Quoted(value.as_bytes()));
+            writeln!(f, "proxy-value {name} {value}")?;
+        }
+    }
+    let Watch { messages, handshake_bytes, session_bytes, secrets } = *watch;
+    let watched = [
+        (messages, "messages"),
+        (handshake_bytes, "handshake"),
+        (session_bytes, "session"),
+        (secrets, "secrets"),
+    ];
     write_list(f, "watch", watched.iter().filter(|(on, _)| *on).map(|(_, name)| name))
 }
 
@@ -159,6 +178,7 @@ fn write_lookup(f: &mut fmt::Formatter<'_>, lookup: &Lookup) -> fmt::Result {
         resolvers,
         dnssec,
         dnssec_probe,
+        tell_questions,
     } = lookup;
     let ResolvConf { servers, timeout, attempts, rotate, use_vc, trust_ad } = resolvers;
     writeln!(f, "lookup-dns {}", yes(*dns))?;
@@ -176,7 +196,8 @@ fn write_lookup(f: &mut fmt::Formatter<'_>, lookup: &Lookup) -> fmt::Result {
     writeln!(f, "name-server-trust-ad {}", yes(*trust_ad))?;
     writeln!(f, "dnssec {}", word(DNSSEC, *dnssec))?;
     let probe = dnssec_probe.as_ref().map(ToString::to_string).unwrap_or_default();
-    writeln!(f, "dnssec-probe {}", Quoted(probe.as_bytes()))
+    writeln!(f, "dnssec-probe {}", Quoted(probe.as_bytes()))?;
+    writeln!(f, "tell-questions {}", yes(*tell_questions))
 }
 
 fn write_policy(f: &mut fmt::Formatter<'_>, policy: &Policy) -> fmt::Result {
@@ -298,6 +319,7 @@ impl Reader {
                         "messages" => config.watch.messages = true,
                         "handshake" => config.watch.handshake_bytes = true,
                         "session" => config.watch.session_bytes = true,
+                        "secrets" => config.watch.secrets = true,
                         _ => return Err(NotAnInput),
                     }
                 }
@@ -323,6 +345,20 @@ impl Reader {
             "dnssec-probe" => {
                 lookup.dnssec_probe =
                     DnssecProbe::parse(&words.string()?).map_err(|_| NotAnInput)?;
+            }
+            "tell-questions" => lookup.tell_questions = yes_or_no(words)?,
+            "proxy" => {
+                let socket = PathBuf::from(OsString::from_vec(words.octets()?));
+                let (forms, values) = (Vec::new(), BTreeMap::new());
+                config.proxy = Some(Proxy { socket, forms, values });
+            }
+            "proxy-form" => {
+                let proxy = config.proxy.as_mut().ok_or(NotAnInput)?;
+                proxy.forms.push(choice(PROXY_FORMS, words)?);
+            }
+            "proxy-value" => {
+                let proxy = config.proxy.as_mut().ok_or(NotAnInput)?;
+                proxy.values.insert(words.string()?, words.string()?);
             }
             "client-certificates" => {
                 let mut chain = Vec::new();
@@ -421,6 +457,7 @@ const FAMILIES: &[(&str, Family)] =
     &[("any", Family::Any), ("ipv4", Family::V4), ("ipv6", Family::V6)];
 const INSECURE_MX: &[(&str, InsecureMx)] =
     &[("may", InsecureMx::May), ("encrypt", InsecureMx::Encrypt), ("dane", InsecureMx::Dane)];
+const PROXY_FORMS: &[(&str, ProxyForm)] = &[("3.7", ProxyForm::V3_7), ("3.11", ProxyForm::V3_11)];
 const DNSSEC: &[(&str, DnssecTrust)] =
     &[("trust", DnssecTrust::Trust), ("auto", DnssecTrust::Auto)];
 
@@ -489,6 +526,7 @@ mod tests {
                 resolvers,
                 dnssec: DnssecTrust::Auto,
                 dnssec_probe: None,
+                tell_questions: true,
             },
             level: Level::HalfDane,
             no_tls: true,
@@ -514,7 +552,17 @@ mod tests {
             },
             flaw: Some(OfferFlaw::Ciphers(name("high"))),
             reuse: Some(Reuse { delay: Duration::from_secs(3), limit: 9 }),
-            watch: Watch { messages: true, handshake_bytes: true, session_bytes: true },
+            proxy: Some(Proxy {
+                socket: "/a b".into(),
+                forms: vec![ProxyForm::V3_7, ProxyForm::V3_11],
+                values: [(name("a"), name("b \"c\"")), (name("d"), name(""))].into(),
+            }),
+            watch: Watch {
+                messages: true,
+                handshake_bytes: true,
+                session_bytes: true,
+                secrets: true,
+            },
             repeatable: true,
         }
     }
