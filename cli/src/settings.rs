@@ -128,7 +128,7 @@ pub(crate) fn decide(
     if level != Level::None && !engine.is_off {
         wish.warn(notes);
     }
-    let lookup = lookup::decide(options, hosts, &parameters, system);
+    let lookup = lookup::decide(options, hosts, &parameters, system)?;
     let dialect = if options.lmtp { Dialect::Lmtp } else { Dialect::Smtp };
     let [destination, matches @ ..] = options.operands.as_slice() else {
         return Err(Refusal::Usage(UsageError::NoDestination));

@@ -1,6 +1,7 @@
 //! Fuzz targets as plain functions: a fuzzer calls them, and so do the tests that replay the
 //! committed corpus.
 
+mod dnssec;
 mod names;
 mod settings;
 
@@ -17,6 +18,7 @@ use tlsfinger_core::resolve::Tlsa;
 use tlsfinger_core::tls::SUITES;
 use tlsfinger_core::{Input, Instant, IoError, IoErrorKind, Machine, Output, Probe, WallTime};
 
+pub use dnssec::dnssec;
 pub use names::names;
 pub use settings::settings;
 
@@ -26,6 +28,7 @@ pub type Target = fn(&[u8]);
 /// Every target by its name, which is also its corpus folder's.
 pub const TARGETS: &[(&str, Target)] = &[
     ("certificate", certificate),
+    ("dnssec", dnssec),
     ("names", names),
     ("probe", probe),
     ("settings", settings),

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use tlsfinger_core::destination::DestinationError;
-use tlsfinger_core::resolve::NotAResolver;
+use tlsfinger_core::resolve::{BadTrustAnchors, NotAResolver};
 
 use crate::flags::Refusal;
 use crate::parameters::ParameterError;
@@ -32,6 +32,8 @@ pub(crate) enum SettingError {
     Destination(DestinationError),
     /// A file of trust anchors that holds none.
     TrustAnchors(String),
+    /// `--trust-anchor`
+    BadTrustAnchor(String, BadTrustAnchors),
     NotYet(char),
     /// The system lacks what a run needs; the text is the system's.
     Driver(String),
@@ -62,6 +64,9 @@ impl fmt::Display for SettingError {
             Self::Destination(error) => error.fmt(f),
             Self::NotYet(letter) => write!(f, "option -{letter} is not available yet"),
             Self::Driver(error) => write!(f, "cannot begin: {error}"),
+            Self::BadTrustAnchor(file, error) => {
+                write!(f, "bad '--trust-anchor' option value: {file}: {error}")
+            }
             Self::TrustAnchors(file) => write!(f, "Failed to load trust anchor file: {file}"),
         }
     }
