@@ -196,6 +196,9 @@ pub(crate) const FLAGS: &[Flag] = &[
         "DS or DNSKEY records that validation begins with, instead of the root's", ""),
     flag(Long("runtime"), General, Value("blocking|smol", runtime),
         "which driver runs the probe (blocking)", ""),
+    flag(Long("record"), General, Value("file", |o, v| set(&mut o.record, PathBuf::from(v))),
+        "write down all that happens, for tlsfinger replay",
+        "Keep the file to yourself: whoever has it can decrypt the recorded connections."),
     flag(Long("help"), General, Show(Page::Help), "show this text", ""),
     flag(Long("version"), General, Show(Page::Version), "show the version", ""),
 ];

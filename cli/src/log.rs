@@ -36,6 +36,16 @@ impl Log {
     /// What is told without `-L`.
     pub(crate) const DEFAULT: Self = Self(Self::SUMMARY.0 | Self::CERTMATCH.0);
 
+    /// Tells the set as a number.
+    pub(crate) const fn bits(self) -> u16 {
+        self.0
+    }
+
+    /// Finds the set of a number.
+    pub(crate) const fn from_bits(bits: u16) -> Self {
+        Self(bits)
+    }
+
     /// Every word and what it stands for.
     pub(crate) const WORDS: &[(&str, Self)] = &[
         ("none", Self::NONE),

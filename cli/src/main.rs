@@ -1,17 +1,21 @@
 //! tlsfinger: how a mail server does TLS, told by asking it.
 
 mod flags;
+mod key_log;
 mod line;
 mod log;
 mod options;
 mod parameters;
 mod printer;
 mod program;
+mod record;
+mod replay;
 mod run;
 mod settings;
 mod system;
 mod text;
 mod usage;
+mod waits;
 
 use std::env;
 use std::ffi::OsString;
@@ -57,6 +61,12 @@ fn obey(
     arguments: impl Iterator<Item = OsString>,
     printer: &mut Printer<io::Stdout>,
 ) -> Result<ExitCode, Refusal> {
+    let mut arguments = arguments.peekable();
+    // A host of that name can still be given as [replay].
+    if !program.is_posttls_finger() && arguments.next_if(|first| first == "replay").is_some() {
+        let system = system::ask(program).map_err(SettingError::File)?;
+        return replay::obey(program, arguments, &system, printer);
+    }
     let asked = flags::parse(arguments, !program.is_posttls_finger());
     if let Ok(Asked::Page(page)) = asked {
         printer.show(&match page {
@@ -76,7 +86,7 @@ fn obey(
     for note in &notes {
         printer.say(note);
     }
-    Ok(run::probe(settings?, program, printer)?)
+    Ok(run::probe(settings?, &notes, program, printer)?)
 }
 
 /// Writes a line to stderr. If nobody reads that either, there is nobody left to tell.

@@ -76,6 +76,8 @@ pub(crate) struct Options {
     pub(crate) dnssec: Option<DnssecTrust>,
     /// `--trust-anchor`
     pub(crate) trust_anchor: Option<PathBuf>,
+    /// `--record`
+    pub(crate) record: Option<PathBuf>,
     /// `--runtime`
     pub(crate) runtime: Runtime,
     /// Destination and match arguments.

@@ -1,11 +1,12 @@
 //! The parameters of main.cf that a probe heeds (postconf(5)).
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use tlsfinger_core::config::{
     AddressFamilies, CompatibilityLevel, DaneDigestProblem, DaneDigests, DnssecProbe, MacroError,
-    MainCf, SyntaxError,
+    MainCf, Proxy, ProxyForm, SyntaxError,
 };
 use tlsfinger_core::destination::{KnownPorts, KnownPortsError, check_host};
 
@@ -43,6 +44,8 @@ pub(crate) struct Parameters {
     pub(crate) curves: String,
     /// `tls_ffdhe_auto_groups`
     pub(crate) ffdhe: String,
+    /// The way to tlsproxy(8), and the parameters that it is told.
+    pub(crate) proxy: Proxy,
 }
 
 impl Parameters {
@@ -79,6 +82,7 @@ impl Parameters {
         let null_ciphers = source.text("tls_null_cipherlist", "eNULL:!aNULL")?;
         let curves = source.text("tls_eecdh_auto_curves", "")?;
         let ffdhe = source.text("tls_ffdhe_auto_groups", "")?;
+        let proxy = source.proxy()?;
         Ok(Self {
             charset: if utf8 { Charset::Utf8 } else { Charset::Ascii },
             my_host_name,
@@ -94,6 +98,7 @@ impl Parameters {
             null_ciphers,
             curves,
             ffdhe,
+            proxy,
         })
     }
 }
@@ -133,6 +138,43 @@ const MEDIUM: &str = "aNULL:-aNULL:HIGH:MEDIUM:!SEED:!IDEA:!3DES:!RC2:!RC4:!RC5:
                       !MD5:+RC4:@STRENGTH";
 const KNOWN_PORTS: &str = "lmtp=24, smtp=25, smtps=submissions=465, submission=587";
 
+/// The first version whose tlsproxy(8) has no parameters of export ciphers any more.
+const PROXY_CHANGED: CompatibilityLevel = CompatibilityLevel([3, 8, 0]);
+
+/// What tlsproxy(8) is told: its names, the parameters' and their defaults.
+const PROXY_VALUES: &[(&str, &str, &str)] = &[
+    ("config_file", "tls_config_file", "default"),
+    ("config_name", "tls_config_name", ""),
+    ("tls_high_cipherlist", "tls_high_cipherlist", HIGH),
+    ("tls_medium_cipherlist", "tls_medium_cipherlist", MEDIUM),
+    ("tls_low_cipherlist", "tls_low_cipherlist", MEDIUM),
+    ("tls_export_cipherlist", "tls_export_cipherlist", MEDIUM),
+    ("tls_null_cipherlist", "tls_null_cipherlist", "eNULL:!aNULL"),
+    (
+        "tls_eecdh_auto_curves",
+        "tls_eecdh_auto_curves",
+        "X25519 X448 prime256v1 secp521r1 secp384r1",
+    ),
+    ("tls_eecdh_strong_curve", "tls_eecdh_strong_curve", "prime256v1"),
+    ("tls_eecdh_ultra_curve", "tls_eecdh_ultra_curve", "secp384r1"),
+    ("tls_ffdhe_auto_groups", "tls_ffdhe_auto_groups", "ffdhe2048 ffdhe3072"),
+    ("tls_disable_workarounds", "tls_disable_workarounds", ""),
+    ("tls_ssl_options", "tls_ssl_options", ""),
+    ("tls_dane_digests", "tls_dane_digests", "sha512 sha256"),
+    ("tlsmgr_service_name", "tlsmgr_service_name", "tlsmgr"),
+    ("tls_session_ticket_cipher", "tls_session_ticket_cipher", "aes-256-cbc"),
+    ("tls_daemon_random_bytes", "tls_daemon_random_bytes", "32"),
+];
+
+/// Of these it is told 0 or 1.
+const PROXY_SWITCHES: &[(&str, &str)] = &[
+    ("tls_append_default_CA", "no"),
+    ("tls_legacy_public_key_fingerprints", "no"),
+    ("tls_preempt_cipherlist", "no"),
+    ("tls_wildcard_matches_multiple_labels", "yes"),
+    ("tls_fast_shutdown_enable", "yes"),
+];
+
 /// Where values come from.
 struct Source<'a> {
     main_cf: MainCf,
@@ -169,6 +211,27 @@ impl<'a> Source<'a> {
             "no" => Ok(false),
             _ => Err(ParameterError::Boolean(name.to_owned(), value, place)),
         }
+    }
+
+    /// Finds tlsproxy(8). The version decides on the form of its protocol; where none is set, the
+    /// daemon does.
+    fn proxy(&mut self) -> Result<Proxy, ParameterError> {
+        let queue = self.text("queue_directory", "/var/spool/postfix")?;
+        let version = self.text("mail_version", "")?;
+        let forms = match CompatibilityLevel::parse(&version) {
+            _ if version.is_empty() => vec![ProxyForm::V3_11, ProxyForm::V3_7],
+            Some(version) if version < PROXY_CHANGED => vec![ProxyForm::V3_7],
+            _ => vec![ProxyForm::V3_11],
+        };
+        let mut values = BTreeMap::new();
+        for (name, parameter, default) in PROXY_VALUES {
+            values.insert((*name).to_owned(), self.text(parameter, default)?);
+        }
+        for (name, default) in PROXY_SWITCHES {
+            let value = self.boolean(name, default)?;
+            values.insert((*name).to_owned(), u8::from(value).to_string());
+        }
+        Ok(Proxy { socket: Path::new(&queue).join("private/tlsproxy"), forms, values })
     }
 
     fn level(&mut self, default: &str) -> Result<(), ParameterError> {

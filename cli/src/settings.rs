@@ -8,12 +8,12 @@ mod offer;
 mod policy;
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tlsfinger_core::cert::Digest;
 use tlsfinger_core::config::{
-    Config, Dialect, Family, Level, Policy, Reuse, ServerNameChoice, Watch,
+    Config, Dialect, Family, Level, Policy, Proxy, Reuse, ServerNameChoice, Watch,
 };
 use tlsfinger_core::destination::{Destination, HostError, Place, host_to_ascii, tcp_port};
 
@@ -22,6 +22,7 @@ use crate::line::{Charset, Message};
 use crate::log::Log;
 use crate::options::{Options, Runtime};
 use crate::parameters::Parameters;
+use crate::printer::Printer;
 use crate::system::{File, FileError};
 use crate::usage::UsageError;
 
@@ -33,6 +34,10 @@ pub(crate) struct Settings {
     pub(crate) config: Config,
     pub(crate) show: Show,
     pub(crate) runtime: Runtime,
+    /// The file that the secrets of connections are appended to.
+    pub(crate) key_log: Option<PathBuf>,
+    /// Where to write down what happens.
+    pub(crate) record: Option<PathBuf>,
     /// The cipher list of OpenSSL that the suites come from.
     pub(crate) cipher_list: String,
     /// Bounds of protocol versions that bound nothing; told for each connection.
@@ -64,6 +69,8 @@ pub(crate) struct System {
     pub(crate) services: fn() -> Vec<u8>,
     /// Reads the text of resolv.conf(5).
     pub(crate) resolv_conf: fn() -> Vec<u8>,
+    /// SSLKEYLOGFILE of the environment.
+    pub(crate) key_log: Option<PathBuf>,
     /// MAIL_VERBOSE is in the environment.
     pub(crate) mail_verbose: bool,
     /// Scripts of posttls-finger(1) call: its defaults hold.
@@ -74,13 +81,6 @@ pub(crate) struct System {
     pub(crate) list: fn(&Path) -> Vec<String>,
     /// Postfix's main.cf, if there is one.
     pub(crate) main_cf: Option<File>,
-}
-
-/// The options that are understood but do nothing yet. They are refused, because a probe that
-/// leaves out what was asked for would mislead.
-fn not_yet(options: &Options) -> Option<char> {
-    let given = [('X', options.tlsproxy)];
-    given.into_iter().find_map(|(letter, given)| given.then_some(letter))
 }
 
 /// Checks the options, and adds what the system knows.
@@ -108,9 +108,6 @@ pub(crate) fn decide(
     }
     let connect_timeout = timeout('t', options.connect_timeout)?;
     let command_timeout = timeout('T', options.command_timeout)?;
-    if let Some(letter) = not_yet(options) {
-        return Err(SettingError::NotYet(letter).into());
-    }
     let main_cf = system.main_cf.as_ref();
     let parameters = Parameters::evaluate(main_cf, &options.parameters, &system.host_name, notes)?;
     let anchors = policy::anchors(options, level, log, system, notes)?;
@@ -128,7 +125,7 @@ pub(crate) fn decide(
     if level != Level::None && !engine.is_off {
         wish.warn(notes);
     }
-    let lookup = lookup::decide(options, hosts, &parameters, system)?;
+    let lookup = lookup::decide(options, hosts, &parameters, system, verbose)?;
     let dialect = if options.lmtp { Dialect::Lmtp } else { Dialect::Smtp };
     let [destination, matches @ ..] = options.operands.as_slice() else {
         return Err(Refusal::Usage(UsageError::NoDestination));
@@ -148,7 +145,7 @@ pub(crate) fn decide(
         destination,
         dialect,
         wrapper: options.wrapper,
-        helo_name: parameters.my_host_name,
+        helo_name: parameters.my_host_name.clone(),
         connect_timeout,
         command_timeout,
         family,
@@ -173,13 +170,16 @@ pub(crate) fn decide(
             groups: wish.groups,
             identity: engine.identity,
         },
+        proxy: options.tlsproxy.then(|| proxy(options, &parameters, level)),
         flaw: wish.flaw,
         watch: Watch {
             messages: log.has(Log::SSL_DEBUG),
             handshake_bytes: log.has(Log::HANDSHAKE_DUMP),
             session_bytes: log.has(Log::SESSION_DUMP),
+            secrets: system.key_log.is_some(),
         },
         reuse,
+        repeatable: options.record.is_some(),
     };
     let show = Show {
         chat: !options.without_chat,
@@ -194,9 +194,64 @@ pub(crate) fn decide(
         config,
         show,
         runtime,
+        key_log: system.key_log.clone(),
+        record: options.record.clone(),
         cipher_list: wish.cipher_list,
         odd_bounds: wish.odd_bounds,
     })
+}
+
+/// Adds to the way to tlsproxy(8) what the options say. The daemon reads the files itself.
+fn proxy(options: &Options, parameters: &Parameters, level: Level) -> Proxy {
+    let mut proxy = parameters.proxy.clone();
+    let path = |path: &Option<PathBuf>| path.iter().map(|it| it.display().to_string()).collect();
+    let excluded = if level >= Level::Fingerprint { "aNULL" } else { "" };
+    let values = [
+        ("log_param", "-L option".to_owned()),
+        ("log_level", options.log.clone().unwrap_or_else(|| "routine,certmatch".to_owned())),
+        ("verifydepth", "9".to_owned()),
+        ("cache_type", "smtp".to_owned()),
+        ("chain_files", options.chain_files.join(", ")),
+        ("cert_file", path(&options.certificate_file)),
+        ("key_file", path(&options.key_file)),
+        ("CAfile", path(&options.ca_file)),
+        ("CApath", path(&options.ca_path)),
+        ("mdalg", options.digest.clone().unwrap_or_else(|| parameters.fingerprint_digest.clone())),
+        ("protocols", options.protocols.clone().unwrap_or_else(|| offer::DEFAULT_PROTOCOLS.into())),
+        ("cipher_grade", options.grade.clone().unwrap_or_else(|| offer::DEFAULT_GRADE.into())),
+        ("cipher_exclusions", excluded.to_owned()),
+    ];
+    proxy.values.extend(values.map(|(name, value)| (name.to_owned(), value)));
+    proxy
+}
+
+/// Changes a recorded configuration to be judged by other options.
+pub(crate) fn judge_by<W: std::io::Write>(
+    options: &Options,
+    recorded: &Config,
+    system: &System,
+    printer: &mut Printer<W>,
+) -> Result<Config, SettingError> {
+    let mut notes = Vec::new();
+    let mut config = recorded.clone();
+    if options.level.is_some() {
+        config.level = level(options.level.as_deref())?;
+    }
+    if options.ca_file.is_some() || options.ca_path.is_some() || options.webpki_roots {
+        let roots = policy::roots(options, false, system, &mut notes);
+        config.policy.trust = roots.unwrap_or_default();
+    }
+    if !options.trust_anchors.is_empty() {
+        config.policy.anchors =
+            policy::anchors(options, config.level, Log::DEFAULT, system, &mut notes)?;
+    }
+    if !options.operands.is_empty() {
+        let matches = policy::matches(&options.operands, config.level, Log::DEFAULT, &mut notes);
+        config.policy.matches = matches.rules;
+        config.policy.pins = matches.pins;
+    }
+    notes.iter().for_each(|note| printer.say(note));
+    Ok(config)
 }
 
 fn family(word: Option<&str>) -> Result<Family, SettingError> {
@@ -316,6 +371,7 @@ mod tests {
             read,
             services: || b"odd 2525/tcp".to_vec(),
             resolv_conf: || b"nameserver 192.0.2.53".to_vec(),
+            key_log: None,
             mail_verbose: false,
             posttls_finger: false,
             list: |_| Vec::new(),
@@ -502,7 +558,6 @@ mod tests {
                 &["-H", "x", "-K", "y", "a"],
                 "When the '-H' option is used, neither the '-k', nor the '-K' options may be used",
             ),
-            (&["-X", "-r-1", "a"], "option -X is not available yet"),
             (&["a:nosuch"], "unknown service: nosuch/tcp"),
             (&["[a"], "missing \"]\" in server description: [a"),
         ];
@@ -534,6 +589,7 @@ mod tests {
             read,
             services: Vec::new,
             resolv_conf: || b"nameserver 192.0.2.53".to_vec(),
+            key_log: None,
             mail_verbose: false,
             posttls_finger: false,
             list: |_| Vec::new(),

@@ -21,6 +21,7 @@ pub(crate) fn ask(program: &Program) -> Result<System, FileError> {
         resolv_conf: || File::text_or_nothing("/etc/resolv.conf"),
         read: File::read,
         list,
+        key_log: env::var_os("SSLKEYLOGFILE").filter(|path| !path.is_empty()).map(Into::into),
         mail_verbose: env::var_os("MAIL_VERBOSE").is_some(),
         posttls_finger: program.is_posttls_finger(),
         main_cf: main_cf()?,

@@ -3,7 +3,9 @@
 mod chain;
 mod dump;
 mod lookup;
+mod messages;
 mod openssl;
+mod proxied;
 mod summary;
 mod verdict;
 
@@ -13,8 +15,8 @@ use tlsfinger_core::IoError;
 use tlsfinger_core::cert::KeyKind;
 use tlsfinger_core::config::{Level, OfferFlaw, ServerCertificates};
 use tlsfinger_core::report::{
-    CacheStep, Event, HandshakeError, Peer, PeerAddress, Reconnect, Step, StepProblem, TlsFacts,
-    TlsNote,
+    CacheStep, Direction, Event, HandshakeError, Peer, PeerAddress, Reconnect, Step, StepProblem,
+    TlsFacts, TlsMessage, TlsNote,
 };
 
 use crate::line::{Message, ServerText};
@@ -134,6 +136,7 @@ impl Narrator {
                 self.judged(peer, facts, verdict, say);
                 self.facts = (self.show.chain && !facts.resumed).then(|| facts.clone());
             }
+            Event::Proxied(peer, facts) => self.proxied(peer, facts, say),
             Event::Truncated(peer) => {
                 if self.show.verbose > 0 {
                     say(Message::info(format!("{peer}: connection closed without close_notify")));
@@ -240,8 +243,19 @@ impl Narrator {
     fn look_inside(&self, note: &TlsNote, say: &mut dyn FnMut(Message)) {
         let debug = self.show.log.has(Log::SSL_DEBUG);
         match note {
+            TlsNote::Record(direction, header) if debug => {
+                messages::record(*direction, *header).into_iter().map(Message::bare).for_each(say);
+            }
             TlsNote::Message(direction, message) if debug => {
-                let state = openssl::state(*direction, *message);
+                let told = match message {
+                    TlsMessage::Plain(message) => messages::message(message),
+                    TlsMessage::Disclosed(disclosure) => messages::disclosure(disclosure),
+                    TlsMessage::ChangeCipherSpec | TlsMessage::Encrypted | TlsMessage::Complete => {
+                        Vec::new()
+                    }
+                };
+                told.into_iter().map(Message::bare).for_each(&mut *say);
+                let state = openssl::state(*direction, message);
                 say(Message::info(format!("SSL_connect:{state}")));
             }
             TlsNote::Alert(direction, alert) if debug => {
@@ -249,7 +263,17 @@ impl Narrator {
                     say(Message::info(words));
                 }
             }
-            TlsNote::Message(..) | TlsNote::Alert(..) => {}
+            TlsNote::Record(..) | TlsNote::Message(..) | TlsNote::Alert(..) => {}
+            TlsNote::Text { direction, octets, beginning } => {
+                let verb = match direction {
+                    Direction::Sent => "Write",
+                    Direction::Received => "Read",
+                };
+                let text = ServerText(beginning);
+                say(Message::info(format!("{verb} {octets} chars: {text}")));
+            }
+            // For files, not for people.
+            TlsNote::Secret(_) | TlsNote::Signed(_) => {}
             TlsNote::Wire(direction, bytes) => dump::packet(*direction, bytes, say),
         }
     }
@@ -262,11 +286,15 @@ fn lower(peer: &Peer) -> String {
 
 fn handshake_failed(peer: &Peer, error: &HandshakeError, say: &mut dyn FnMut(Message)) {
     let low = lower(peer);
+    if let HandshakeError::Proxy(error) = error {
+        return say(proxied::failure(error));
+    }
     let mut flawed = |text: String| say(Message::warning(text));
     let (reason, explanation) = match error {
         HandshakeError::Lost => ("lost connection", None),
         HandshakeError::Broke(error) => (error.message.as_str(), None),
         HandshakeError::TimedOut => ("Connection timed out", None),
+        HandshakeError::Proxy(_) => return,
         // The reference's number for errors that the library explains in a line of its own.
         HandshakeError::Tls(error) => ("-1", Some(openssl::library_problem(error))),
         HandshakeError::NothingToOffer(flaw) => match flaw {
@@ -299,8 +327,8 @@ mod tests {
     use tlsfinger_core::config::{Config, Level, Offer};
     use tlsfinger_core::destination::{Destination, Place};
     use tlsfinger_core::report::{
-        Alert, Direction, Group, KeyProof, SignatureScheme, Status, TlsError, TlsMessage,
-        TlsVersion, Verdict,
+        Alert, Direction, Group, HandshakeMessage, KeyProof, SignatureScheme, Status, TlsError,
+        TlsMessage, TlsVersion, Verdict,
     };
     use tlsfinger_core::session::Reply;
     use tlsfinger_core::tls::Suite;
@@ -325,7 +353,9 @@ mod tests {
         let settings = Settings {
             config,
             show,
+            record: None,
             runtime: Runtime::Blocking,
+            key_log: None,
             cipher_list: "HIGH".into(),
             odd_bounds: vec!["odd bound".into()],
         };
@@ -347,6 +377,10 @@ mod tests {
     fn peer() -> Arc<Peer> {
         let address = PeerAddress::Inet(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 25);
         Arc::new(Peer { name: "MX.test".into(), address })
+    }
+
+    fn plain(kind: u8) -> TlsMessage {
+        TlsMessage::Plain(HandshakeMessage { kind, octets: 7, content: None })
     }
 
     fn io_error(message: &str) -> IoError {
@@ -511,7 +545,7 @@ mod tests {
             Event::Command("QUIT".into()),
             Event::ReplyLine("220 x".into()),
             Event::ServerName("h".into()),
-            Event::Tls(TlsNote::Message(Direction::Sent, TlsMessage::Plain(1))),
+            Event::Tls(TlsNote::Message(Direction::Sent, plain(1))),
             Event::Tls(TlsNote::Alert(Direction::Received, Alert(40))),
             Event::Truncated(peer()),
             Event::TextBeforeTls { octets: 3 },
@@ -529,10 +563,15 @@ mod tests {
         let events = [
             Event::Negotiating(peer(), Offer::default().into()),
             Event::ServerName("h.test".into()),
-            Event::Tls(TlsNote::Message(Direction::Sent, TlsMessage::Plain(1))),
-            Event::Tls(TlsNote::Message(Direction::Received, TlsMessage::Plain(2))),
+            Event::Tls(TlsNote::Message(Direction::Sent, plain(1))),
+            Event::Tls(TlsNote::Message(Direction::Received, plain(2))),
             Event::Tls(TlsNote::Alert(Direction::Received, Alert(40))),
             Event::Tls(TlsNote::Message(Direction::Sent, TlsMessage::Complete)),
+            Event::Tls(TlsNote::Text {
+                direction: Direction::Sent,
+                octets: 41,
+                beginning: "EHLO\r\n\u{fc}".into(),
+            }),
         ];
         let lines: Vec<_> = events.iter().flat_map(|event| tell(&mut narrator, event)).collect();
         let expected = [
@@ -541,10 +580,17 @@ mod tests {
             "MX.test[192.0.2.1]:25: TLS cipher list \"HIGH\"",
             "SSL_connect:before SSL initialization",
             "MX.test[192.0.2.1]:25: SNI hostname: h.test",
+            "    ClientHello, Length=7",
+            "      cannot be taken apart",
+            "",
             "SSL_connect:SSLv3/TLS write client hello",
+            "    ServerHello, Length=7",
+            "      cannot be taken apart",
+            "",
             "SSL_connect:SSLv3/TLS read server hello",
             "SSL3 alert read:fatal:handshake failure",
             "SSL_connect:SSL negotiation finished successfully",
+            "Write 41 chars: EHLO\r\n??",
         ];
         assert_eq!(lines, expected);
     }

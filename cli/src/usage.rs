@@ -17,6 +17,10 @@ pub(crate) enum UsageError {
     /// The argument of `-o` has no equal sign.
     NotNameValue,
     NoDestination,
+    /// `replay` without a file.
+    NoTrace,
+    /// An option that decides what was recorded, or `--bless` with one that judges.
+    NotForReplay,
 }
 
 /// The words of getopt(3), to stand behind the program's name; nothing where the usage says all.
@@ -28,6 +32,10 @@ impl fmt::Display for UsageError {
             Self::UnknownLong(name) => write!(f, "unrecognized option '--{name}'"),
             Self::MissingLong(name) => write!(f, "option '--{name}' requires an argument"),
             Self::NeedlessLong(name) => write!(f, "option '--{name}' doesn't allow an argument"),
+            Self::NoTrace => f.write_str("replay: no trace"),
+            Self::NotForReplay => {
+                f.write_str("replay: only -l, -F, -P, -A, --webpki-roots and --match, or --bless")
+            }
             Self::NotNameValue | Self::NoDestination => Ok(()),
         }
     }
@@ -57,9 +65,12 @@ const USAGE: [&str; 5] = [
     "[-m count] [-r delay] [-o name=value] destination [match ...]",
 ];
 
+/// Name and version of this program.
+pub(crate) const VERSION: &str = concat!("tlsfinger ", env!("CARGO_PKG_VERSION"));
+
 /// Makes the text of `--version`.
 pub(crate) fn version() -> String {
-    format!("tlsfinger {}\n", env!("CARGO_PKG_VERSION"))
+    format!("{VERSION}\n")
 }
 
 /// Makes the text of `--help`.
@@ -68,7 +79,8 @@ pub(crate) fn help(program: &Program) -> String {
     let mut text = format!(
         "{name} shows how a mail server does TLS: it connects, says EHLO and STARTTLS, judges the\n\
          certificate and takes its leave.\n\n\
-         usage: {name} [option ...] destination [match ...]\n\n\
+         usage: {name} [option ...] destination [match ...]\n\
+         \x20      {name} replay file ...            ({name} replay --help)\n\n\
          destination   domain[:port], [host][:port]; with -S also inet:host[:port], unix:path\n\
          match         name or fingerprint that the certificate must show, as the level has it\n"
     );
@@ -79,6 +91,22 @@ pub(crate) fn help(program: &Program) -> String {
         }
     }
     text
+}
+
+/// Makes the text of `replay --help`.
+pub(crate) fn replay_help(program: &Program) -> String {
+    let name = program.name();
+    format!(
+        "{name} replay plays traces of --record again, without a network: it prints the same lines,\n\
+         and fails at the first output that is not as recorded. Keep traces to yourself: whoever has\n\
+         one can decrypt the recorded connections.\n\n\
+         usage: {name} replay [--bless] file ...\n\
+         \x20      {name} replay [-l level] [-F file] [-P directory] [-A file] [--webpki-roots]\n\
+         \x20             [--match name] file ...\n\n\
+         \x20 --bless       write today's outputs into the files; inputs stay as they are\n\
+         \x20 --match name  a match argument; may be repeated\n\n\
+         With options of the second kind, what was observed is judged again by them.\n"
+    )
 }
 
 /// Columns in front of the explanations.

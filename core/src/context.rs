@@ -13,8 +13,8 @@ use crate::time::{Instant, WallTime};
 
 /// What a machine may touch besides its own fields.
 ///
-/// Its verbs are the only way for effects to get out: `open`, `send`, `close`, `find_host`, `ask`,
-/// `tell`.
+/// Its verbs are the only way for effects to get out: `open`, `send`, `close`, `pass`,
+/// `find_host`, `ask`, `tell`.
 #[derive(Debug)]
 pub(crate) struct Cx {
     now: Instant,
@@ -125,6 +125,25 @@ impl Cx {
         }
         self.last_close = self.now;
         self.queue.push_back(Output::Close(id));
+    }
+
+    /// Hands a stream's descriptor to the peer of another, behind what was sent there. That is its
+    /// end here: its later inputs are ignored.
+    pub(crate) fn pass(&mut self, socket: TransportId, over: TransportId) {
+        let both = [socket, over].map(|id| self.transports.get(&id).is_some_and(|it| !it.closed));
+        if both != [true, true] {
+            return;
+        }
+        if let Some(carrier) = self.transports.get_mut(&over)
+            && !carrier.sending.is_empty()
+        {
+            self.queue.push_back(Output::Send(over, carrier.sending.split().freeze()));
+        }
+        if let Some(passed) = self.transports.get_mut(&socket) {
+            passed.closed = true;
+        }
+        self.last_close = self.now;
+        self.queue.push_back(Output::Pass { socket, over });
     }
 
     /// Asks the system's resolver for the addresses of a host.

@@ -105,8 +105,8 @@
 //!    the latest seen counts as that one.
 //! 7. Randomness and wall time enter once, in `new`. Same configuration, seed, start and inputs:
 //!    same outputs, byte for byte. Ids, nonces, shuffles and the secrets of elliptic-curve key
-//!    shares always come from the core's generator; those of ML-KEM come from the system, so only
-//!    offers without X25519MLKEM768 replay.
+//!    shares always come from the core's generator; those of ML-KEM do so in runs that are
+//!    [`repeatable`](config::Config::repeatable), and come from the system otherwise.
 //!
 //! # The rooms
 //!

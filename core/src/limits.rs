@@ -27,6 +27,10 @@ pub const HANDSHAKE: usize = 512 * 1024;
 /// Certificates kept of the chain that a peer sends. The reference builds at most 10 deep.
 pub const CHAIN: usize = 100;
 
+/// Octets of a group of attributes from tlsproxy(8). Names of peer and issuer are 255 octets at
+/// most, fingerprints less; all else is small.
+pub const PROXY_GROUP: usize = 8 * 1024;
+
 /// TLS 1.3 session tickets kept for one server; the reference keeps one per connection.
 pub const TICKETS: usize = 4;
 

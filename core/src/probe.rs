@@ -3,16 +3,17 @@
 use std::mem;
 use std::sync::Arc;
 
-use crate::config::{Config, Level, Offer, ServerCertificates};
+use crate::config::{Config, Level, MatchRule, Offer, Policy, ServerCertificates};
 use crate::context::Cx;
-use crate::judge::{LinkCache, ReferenceNames, judge};
+use crate::judge::{LinkCache, ReferenceNames, anchor_records, judge, pin_records};
 use crate::machine::{Input, IoError, Machine, Output, Stop};
 use crate::random::Seed;
 use crate::report::{
-    Event, LookupError, Outcome, Peer, Reconnect, Report, Session, TlsFacts, Verdict,
+    Event, Grounds, LookupError, Observation, Outcome, Peer, Reconnect, Report, Session, TlsFacts,
+    Verdict,
 };
 use crate::resolve::{NextTarget, Resolver, Route, Target, Tlsa};
-use crate::session::{Approach, Approached, Farewell, Over, Plan};
+use crate::session::{Approach, Approached, Farewell, Over, Plan, ProxyRequest};
 use crate::time::{Instant, WallTime};
 use crate::tls::{SessionCache, Setup};
 
@@ -95,6 +96,8 @@ struct Visit {
     sessions: Vec<Session>,
     /// A session has come to its end: later ones are with the same server.
     visited: bool,
+    /// The caller wants nothing new to begin.
+    draining: bool,
     /// Lent to each session while it lives.
     cache: SessionCache,
     /// How many reconnections are still allowed.
@@ -121,11 +124,14 @@ enum State {
     /// Waits for a target to connect to.
     Routing,
     Approaching(Approach, Box<Target>),
-    Leaving(Farewell, Box<Target>, Option<Arc<Verdict>>),
+    Leaving(Farewell, Box<Target>, Option<Judgement>),
     /// Between two sessions with the same server.
     Pausing(Instant, Box<Target>),
     Over,
 }
+
+/// A verdict and what it rests on.
+type Judgement = (Arc<Verdict>, Arc<Grounds>);
 
 impl Visit {
     fn start(cx: &mut Cx, config: Config) -> Self {
@@ -135,6 +141,7 @@ impl Visit {
             unreachable: Vec::new(),
             sessions: Vec::new(),
             visited: false,
+            draining: false,
             cache: SessionCache::new(config.reuse.is_some()),
             reconnects: config.reuse.map_or(0, |reuse| reuse.limit),
             raw_keys: match config.policy.raw_public_keys {
@@ -169,8 +176,7 @@ impl Visit {
             // A probe has one destination from the start.
             Input::Add(_) => return,
             Input::Stop(Stop::Now) => return self.stop(cx),
-            // What runs is all there is: a probe drains by going on.
-            Input::Stop(Stop::Drain) => return,
+            Input::Stop(Stop::Drain) => return self.drain(cx),
             Input::Tick
             | Input::Opened(_)
             | Input::Received(..)
@@ -237,12 +243,20 @@ impl Visit {
         else {
             return;
         };
+        if !matches!(end, Approached::Unreachable(_)) {
+            // Nothing after the connection leads to another host.
+            self.route.stop(cx);
+        }
         match end {
             Approached::Secured(facts) => {
-                let verdict = Arc::new(self.judge(cx, &target, &facts));
+                let (verdict, grounds) = self.judge(cx, &target, &facts);
                 cx.tell(Event::Judged(target.peer.clone(), facts, verdict.clone()));
                 let farewell = Farewell::start(cx, approach);
-                self.state = State::Leaving(farewell, target, Some(verdict));
+                self.state = State::Leaving(farewell, target, Some((verdict, grounds)));
+            }
+            Approached::Proxied(facts) => {
+                cx.tell(Event::Proxied(target.peer.clone(), facts));
+                self.state = State::Leaving(Farewell::start(cx, approach), target, None);
             }
             Approached::Plain => {
                 self.state = State::Leaving(Farewell::start(cx, approach), target, None);
@@ -253,7 +267,7 @@ impl Visit {
                     |offer: &Arc<Offer>| offer.certificates == ServerCertificates::RawPublicKey;
                 let raw_failed =
                     observation.handshake_error.is_some() && observation.offer.iter().any(raw);
-                self.sessions.push(Session { observation, verdict: None });
+                self.keep(observation, None);
                 if raw_failed {
                     self.raw_keys = RawKeys::Failed;
                     self.cache = cache;
@@ -265,9 +279,10 @@ impl Visit {
                 cx.tell(Event::ConnectFailed(target.peer.clone(), error.clone()));
                 self.unreachable.push((target.peer, error));
                 self.cache = approach.finish().1;
-                match self.sessions.is_empty() {
-                    true => self.state = State::Routing,
-                    false => self.finish(cx, Outcome::Session),
+                match (self.sessions.is_empty(), self.draining) {
+                    (true, false) => self.state = State::Routing,
+                    (true, true) => self.finish(cx, Outcome::Stopped),
+                    (false, _) => self.finish(cx, Outcome::Session),
                 }
             }
         }
@@ -280,6 +295,7 @@ impl Visit {
         policy.raw_public_keys = self.raw_keys == RawKeys::Wanted;
         let offer = Offer::of(&policy, target.level, &names(target)).filter(|_| !config.no_tls);
         let raw = |offer: &Offer| offer.certificates == ServerCertificates::RawPublicKey;
+        let proxy = offer.as_ref().and_then(|offer| self.proxy_request(target, offer));
         Plan {
             dialect: config.dialect,
             wrapper: config.wrapper,
@@ -291,26 +307,66 @@ impl Visit {
             command_timeout: config.command_timeout,
             tls: offer.map(|offer| match &config.flaw {
                 Some(flaw) => Err(flaw.clone()),
-                None => Setup::new(Arc::new(offer)).map(Arc::new),
+                None => Setup::new(Arc::new(offer), config.repeatable).map(Arc::new),
             }),
+            proxy: proxy.map(Arc::new),
             demands: format!("{:?} {:?}", target.level, target.tlsa),
             watch: config.watch,
         }
     }
 
-    fn judge(&mut self, cx: &Cx, target: &Target, facts: &TlsFacts) -> Verdict {
-        let (tlsa, names) = (usable(target), names(target));
+    /// Decides what tlsproxy(8) is to do for a session with `target`.
+    fn proxy_request(&self, target: &Target, offer: &Offer) -> Option<ProxyRequest> {
+        let (config, policy) = (&self.config, &self.config.policy);
+        let proxy = config.proxy.clone()?;
+        let records = proxy_records(policy, target);
+        let dane = matches!(target.level, Level::HalfDane | Level::Dane | Level::DaneOnly);
+        let named = |name: &String| MatchRule::Name(name.clone());
+        let matches = if dane {
+            target.match_names.iter().map(named).collect()
+        } else if !policy.matches.is_empty() {
+            policy.matches.clone()
+        } else if target.level == Level::Verify {
+            vec![MatchRule::Hostname]
+        } else if target.level == Level::Secure {
+            vec![MatchRule::Nexthop, MatchRule::DotNexthop]
+        } else {
+            Vec::new()
+        };
+        Some(ProxyRequest {
+            proxy,
+            timeout: config.command_timeout,
+            level: target.level,
+            nexthop: target.nexthop.clone(),
+            host: target.host.clone(),
+            server_name: offer.server_name.clone().unwrap_or_default(),
+            raw_public_keys: policy.raw_public_keys,
+            matches,
+            base: target.match_names.first().filter(|_| dane).cloned().unwrap_or_default(),
+            tlsa: records,
+        })
+    }
+
+    fn judge(&mut self, cx: &Cx, target: &Target, facts: &TlsFacts) -> Judgement {
+        let (level, tlsa, names) = (target.level, usable(target), names(target));
         let (policy, time) = (&self.config.policy, cx.wall_time());
-        judge(facts, policy, target.level, &tlsa, &names, time, &mut self.links)
+        let verdict = judge(facts, policy, level, &tlsa, &names, time, &mut self.links);
+        (Arc::new(verdict), Arc::new(Grounds { level, tlsa, names, time }))
+    }
+
+    fn keep(&mut self, observation: Observation, judgement: Option<Judgement>) {
+        let (verdict, grounds) = judgement.unzip();
+        self.sessions.push(Session { observation, verdict, grounds });
     }
 
     fn left(&mut self, cx: &mut Cx) {
-        let State::Leaving(farewell, target, verdict) = mem::replace(&mut self.state, State::Over)
+        let State::Leaving(farewell, target, judgement) =
+            mem::replace(&mut self.state, State::Over)
         else {
             return;
         };
         let (observation, cache) = farewell.finish();
-        self.sessions.push(Session { observation, verdict });
+        self.keep(observation, judgement);
         self.cache = cache;
         self.visited = true;
         match self.reconnect() {
@@ -333,7 +389,7 @@ impl Visit {
     /// Decides what follows a session that ended well; `None` if reconnecting is not wanted.
     fn reconnect(&self) -> Option<Reconnect> {
         let delay = self.config.reuse?.delay;
-        if delay.is_zero() {
+        if delay.is_zero() || self.draining {
             return None;
         }
         Some(if self.cache.was_found() {
@@ -352,20 +408,28 @@ impl Visit {
         self.finish(cx, Outcome::LookupFailed(error));
     }
 
+    /// Lets a session that runs come to its end; nothing follows it.
+    fn drain(&mut self, cx: &mut Cx) {
+        self.draining = true;
+        if let State::Routing | State::Pausing(..) = self.state {
+            self.stop(cx);
+        }
+    }
+
     fn stop(&mut self, cx: &mut Cx) {
-        let (observation, verdict) = match mem::replace(&mut self.state, State::Over) {
+        let (observation, judgement) = match mem::replace(&mut self.state, State::Over) {
             State::Approaching(mut approach, _) => {
                 approach.abort(cx);
                 (approach.finish().0, None)
             }
-            State::Leaving(mut farewell, _, verdict) => {
+            State::Leaving(mut farewell, _, judgement) => {
                 farewell.abort(cx);
-                (farewell.finish().0, verdict)
+                (farewell.finish().0, judgement)
             }
             State::Routing | State::Pausing(..) => return self.finish(cx, Outcome::Stopped),
             State::Over => return,
         };
-        self.sessions.push(Session { observation, verdict });
+        self.keep(observation, judgement);
         self.finish(cx, Outcome::Stopped);
     }
 
@@ -385,6 +449,16 @@ impl Visit {
 /// The TLSA records of a target that DNS lets count.
 fn usable(target: &Target) -> Vec<Tlsa> {
     target.tlsa.iter().flat_map(|set| set.usable()).cloned().collect()
+}
+
+/// The records by which tlsproxy(8) is to judge a target: pins and anchors are records there too.
+fn proxy_records(policy: &Policy, target: &Target) -> Vec<Tlsa> {
+    match target.level {
+        Level::HalfDane | Level::Dane | Level::DaneOnly => usable(target),
+        Level::Fingerprint => policy.pins.iter().flat_map(pin_records).collect(),
+        Level::Verify | Level::Secure => policy.anchors.iter().flat_map(anchor_records).collect(),
+        Level::None | Level::May | Level::Encrypt => Vec::new(),
+    }
 }
 
 /// The names by which a target was found.

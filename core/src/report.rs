@@ -10,13 +10,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::config::{Offer, OfferFlaw, ServerCertificates};
+use crate::config::{Level, Offer, OfferFlaw, ServerCertificates};
 use crate::destination::Destination;
+use crate::judge::ReferenceNames;
 pub use crate::judge::{Status, Verdict};
 use crate::machine::IoError;
+use crate::resolve::Tlsa;
 pub use crate::resolve::{LookupError, LookupNote};
 use crate::session::{Capabilities, Reply};
-use crate::time::Instant;
+use crate::time::{Instant, WallTime};
+pub use crate::tls::{
+    Extension, ExtensionContent, HandshakeContent, HandshakeMessage, Hello, KeyShare, Secret,
+};
 use crate::tls::{SessionKey, Suite};
 
 /// Something that people want to know as it happens.
@@ -55,6 +60,8 @@ pub enum Event {
     ServerNameNotSent(String),
     /// The handshake is done and the server was judged.
     Judged(Arc<Peer>, Arc<TlsFacts>, Arc<Verdict>),
+    /// tlsproxy(8) did the handshake; it judged the server too.
+    Proxied(Arc<Peer>, Arc<ProxyFacts>),
     /// A TLS session was looked for, found, stored, or dropped.
     Cache(CacheStep, SessionKey),
     /// A TLS session is being reused.
@@ -263,25 +270,79 @@ pub struct Alert(pub u8);
 /// A look inside TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TlsNote {
-    /// A handshake message, by type (RFC 8446 section 4), or the end of the handshake.
+    /// A record crossed the wire (RFC 8446 section 5.1); what is in it follows.
+    Record(Direction, RecordHeader),
+    /// A handshake message, or the end of the handshake.
     Message(Direction, TlsMessage),
     /// An alert, as far as it could be read.
     Alert(Direction, Alert),
     /// A record or a piece of one, as it crossed the wire.
     Wire(Direction, Bytes),
+    /// Text inside TLS.
+    Text {
+        /// Who sent it.
+        direction: Direction,
+        /// How much it is.
+        octets: usize,
+        /// Its first octets.
+        beginning: Bytes,
+    },
+    /// A secret of the connection.
+    Secret(Secret),
+    /// A handshake signature by a client key; told always, because traces repeat it without the key.
+    Signed(ClientSignature),
+}
+
+/// The header of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordHeader {
+    /// The content type.
+    pub kind: u8,
+    /// The version field, which means nothing since TLS 1.3.
+    pub version: u16,
+    /// Octets of the body.
+    pub octets: u16,
+}
+
+/// A handshake signature that a client key made.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientSignature {
+    /// How it was made.
+    pub scheme: SignatureScheme,
+    /// The SHA-256 digest of what was signed.
+    pub message: [u8; 32],
+    /// The signature.
+    pub signature: Bytes,
 }
 
 /// What a handshake message is, as far as it can be told from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TlsMessage {
-    /// A message that was in plain text, by its type.
-    Plain(u8),
+    /// A message that was in plain text.
+    Plain(HandshakeMessage),
     /// ChangeCipherSpec.
     ChangeCipherSpec,
     /// An encrypted record of the handshake.
     Encrypted,
+    /// What an encrypted message of TLS 1.3 said to those who work with it.
+    Disclosed(Disclosure),
     /// The handshake is complete.
     Complete,
+}
+
+/// What an encrypted handshake message of TLS 1.3 said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Disclosure {
+    /// The server's certificates, leaf first, or its key (RFC 8446 section 4.4.2); at most
+    /// [`limits::CHAIN`](crate::limits::CHAIN).
+    Certificate(Vec<Bytes>),
+    /// The server's signature (RFC 8446 section 4.4.3), by its scheme.
+    Signature(SignatureScheme),
+    /// The server asks for a client certificate (RFC 8446 section 4.3.2); these are the schemes
+    /// that it can verify.
+    CertificateRequest(Vec<SignatureScheme>),
+    /// A ticket for resumption (RFC 8446 section 4.6.1).
+    Ticket,
 }
 
 /// Why a handshake failed.
@@ -297,6 +358,80 @@ pub enum HandshakeError {
     TimedOut,
     /// TLS itself failed.
     Tls(TlsError),
+    /// It was tlsproxy(8) that was to do the TLS, and did not.
+    Proxy(ProxyError),
+}
+
+/// Why tlsproxy(8) did no TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProxyError {
+    /// Its socket cannot be reached.
+    Unreachable(IoError),
+    /// It does no TLS for clients, or knows none of the forms of its protocol that were tried.
+    Unavailable,
+    /// What it says is not of its protocol.
+    Misbehaved,
+    /// It says nothing.
+    TimedOut,
+    /// It took the server's socket and told of no TLS: the handshake failed.
+    NoResult,
+}
+
+/// What tlsproxy(8) tells of a TLS connection, in its own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyFacts {
+    /// A name of the server's certificate.
+    pub peer_name: String,
+    /// The name of who issued it.
+    pub issuer_name: String,
+    /// The digest of the certificate.
+    pub certificate_fingerprint: String,
+    /// The digest of its key.
+    pub key_fingerprint: String,
+    /// Its verdict, as bits.
+    pub status: u32,
+    /// Protocol version.
+    pub protocol: String,
+    /// Cipher suite.
+    pub cipher: String,
+    /// The key bits that are used.
+    pub used_bits: u32,
+    /// The key bits that the algorithm has.
+    pub algorithm_bits: u32,
+    /// The key exchange; it has no digest.
+    pub key_exchange: ProxySignature,
+    /// This client's signature; nameless if there was none.
+    pub client_signature: ProxySignature,
+    /// The server's signature.
+    pub server_signature: ProxySignature,
+}
+
+/// A signature, or the key exchange, of a [`ProxyFacts`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxySignature {
+    /// The algorithm.
+    pub name: String,
+    /// The curve, if it has one.
+    pub curve: String,
+    /// The key's bits, if they matter.
+    pub bits: u32,
+    /// The digest, if there is one.
+    pub digest: String,
+}
+
+impl ProxyFacts {
+    /// Tells the verdict.
+    pub const fn verdict(&self) -> Status {
+        const PRESENT: u32 = 1;
+        const TRUSTED: u32 = 4;
+        const SECURED: u32 = 16;
+        match self.status {
+            status if status & PRESENT == 0 => Status::Anonymous,
+            status if status & SECURED != 0 => Status::Verified,
+            status if status & TRUSTED != 0 => Status::Trusted,
+            _ => Status::Untrusted,
+        }
+    }
 }
 
 /// What went wrong in TLS, and whose fault it was.
@@ -337,6 +472,8 @@ pub struct Observation {
     pub text_before_tls: usize,
     /// The TLS connection.
     pub tls: Option<Arc<TlsFacts>>,
+    /// The TLS connection that tlsproxy(8) made.
+    pub proxied: Option<Arc<ProxyFacts>>,
     /// Its answer to EHLO or LHLO inside TLS.
     pub hello_again: Option<Capabilities>,
     /// Its answer to QUIT.
@@ -364,6 +501,7 @@ impl Observation {
             starttls: None,
             text_before_tls: 0,
             tls: None,
+            proxied: None,
             hello_again: None,
             quit: None,
             problems: Vec::new(),
@@ -409,6 +547,21 @@ pub struct Session {
     pub observation: Observation,
     /// What that is worth, if TLS came about.
     pub verdict: Option<Arc<Verdict>>,
+    /// What the verdict rests on besides the policy.
+    pub grounds: Option<Arc<Grounds>>,
+}
+
+/// What a server is judged by besides the policy: enough to judge it again by another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grounds {
+    /// The level that held for this server.
+    pub level: Level,
+    /// Its TLSA records that DNS lets count.
+    pub tlsa: Vec<Tlsa>,
+    /// The names by which it was found.
+    pub names: ReferenceNames,
+    /// When it was judged.
+    pub time: WallTime,
 }
 
 /// How a probe ended.

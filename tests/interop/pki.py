@@ -25,11 +25,13 @@ class Authority:
         ca = "basicConstraints=critical,CA:TRUE"
         self.certify("root", "ec", "Interop Root", None, ca)
         self.certify("issuer", "ec", "Interop Issuer", "root", ca + ",pathlen:0")
+        # Nobody's, for records that must not match.
+        self.certify("stranger", "ec", "Stranger", None, ca)
         (folder / "ca.pem").write_bytes(self.file("root", "crt").read_bytes())
 
     def issue(self, name, key):
-        """Issues a certificate for a DNS name over a new key of this kind."""
-        self.certify(name, key, name, "issuer", f"subjectAltName=DNS:{name}")
+        """Issues a certificate for a DNS name, and what is right below it, over a new key."""
+        self.certify(name, key, name, "issuer", f"subjectAltName=DNS:{name},DNS:*.{name}")
         chain = self.file(name, "crt").read_text() + self.file("issuer", "crt").read_text()
         self.file(name, "chain").write_text(chain)
         (self.folder / f"{name}.pem").write_text(self.file(name, "key").read_text() + chain)
@@ -46,7 +48,9 @@ class Authority:
 
     def association(self, name, usage, selector, matching):
         """Gives TLSA record data for a name, or for the authority when the usage is DANE-TA(2)."""
-        certificate = self.file("issuer" if usage == 2 else name, "crt")
+        if usage == 2 and name != "stranger":
+            name = "issuer"
+        certificate = self.file(name, "crt")
         if selector == 0:
             data = sh("openssl", "x509", "-in", certificate, "-outform", "DER")
         else:

@@ -1,5 +1,7 @@
 """The name space of the interop servers: a private root with signed and other zones below."""
 
+import itertools
+
 from shell import sh
 
 SERVER = "198.51.100.53"
@@ -22,6 +24,14 @@ def write(folder, hosts, authority):
 
     def tlsa(owner, certificate, *numbers):
         return f"{owner} TLSA {authority.association(certificate, *numbers)}"
+
+    def combinations():
+        """Every record that DANE knows (RFC 6698 section 2.1), and the like of another server."""
+        for numbers in itertools.product((2, 3), (0, 1), (0, 1, 2)):
+            label = "".join(map(str, numbers))
+            for name, whose in ((f"d{label}", "postfix.test"), (f"x{label}", "stranger")):
+                yield f"{name}.postfix A {postfix}"
+                yield tlsa(f"_25._tcp.{name}.postfix", whose, *numbers)
 
     right = authority.association("postfix.test", 3, 1, 1)
     postfix = hosts["postfix.test"][0]
@@ -66,6 +76,7 @@ def write(folder, hosts, authority):
             *(f"_25._tcp.large TLSA {data}" for data in [*JUNK, right]),
             f"nolookup A {postfix}",
             "_25._tcp.nolookup CNAME mail.lame",
+            *combinations(),
             # Aliases, the second one into an unsigned zone.
             "alias CNAME postfix",
             "leaving CNAME mail.insecure",

@@ -3,8 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CustomExtension, DnType, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PublicKeyData, SignatureAlgorithm, date_time_ymd,
+    BasicConstraints, Certificate, CertificateParams, CustomExtension, DnType, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, PublicKeyData, SignatureAlgorithm, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use sha2::{Digest, Sha256};
@@ -77,6 +77,15 @@ pub fn client() -> Arc<Identity> {
     Arc::new(issue("client.example", KeyType::P256, vec![]))
 }
 
+/// Makes a client's key with its certificate behind it, both in PEM form.
+pub fn client_pem() -> String {
+    let (_, root_params) = authority();
+    let issuer = Issuer::from_params(root_params, authority_key());
+    let key = KeyType::P256.key();
+    let leaf = params("client.example").signed_by(key, &issuer).expect("parameters are complete");
+    key.serialize_pem() + &leaf.pem()
+}
+
 /// Makes a server's identity whose chain comes to somewhat more than so many octets.
 pub fn bulky(octets: usize) -> Arc<Identity> {
     let mut identity = issue("mx.example.org", KeyType::P256, vec![]);
@@ -98,18 +107,23 @@ pub fn tlsa(key: KeyType) -> String {
 
 /// Tells the root certificate, which issues all others directly.
 pub fn root() -> CertificateDer<'static> {
-    authority().0.clone()
+    authority().0.der().clone()
 }
 
-fn authority() -> &'static (CertificateDer<'static>, CertificateParams) {
-    static ROOT: OnceLock<(CertificateDer<'static>, CertificateParams)> = OnceLock::new();
+/// Tells the root certificate in PEM form.
+pub fn root_pem() -> String {
+    authority().0.pem()
+}
+
+fn authority() -> &'static (Certificate, CertificateParams) {
+    static ROOT: OnceLock<(Certificate, CertificateParams)> = OnceLock::new();
     ROOT.get_or_init(|| {
         let mut params = params("Test Root");
         params.subject_alt_names.clear();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         let root = params.self_signed(authority_key()).expect("parameters are complete");
-        (root.der().clone(), params)
+        (root, params)
     })
 }
 
@@ -124,7 +138,7 @@ fn issue(name: &str, key: KeyType, extensions: Vec<CustomExtension>) -> Identity
     params.custom_extensions = extensions;
     let issuer = Issuer::from_params(root_params, authority_key());
     let leaf = params.signed_by(key.key(), &issuer).expect("parameters are complete");
-    Identity { chain: vec![leaf.der().clone(), root.clone()], key: private_key(key.key()) }
+    Identity { chain: vec![leaf.der().clone(), root.der().clone()], key: private_key(key.key()) }
 }
 
 fn params(name: &str) -> CertificateParams {

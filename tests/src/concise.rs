@@ -1,6 +1,6 @@
 //! Events and outputs as one short line each, for expectations and diffs.
 
-use tlsfinger_core::report::{Event, StepProblem, TlsNote};
+use tlsfinger_core::report::{Disclosure, Event, StepProblem, TlsMessage, TlsNote};
 use tlsfinger_core::{Instant, Output};
 
 use crate::told;
@@ -18,8 +18,24 @@ pub fn event(event: &Event) -> String {
         Event::Negotiating(peer, _) => format!("negotiating with {peer}"),
         Event::ServerName(name) => format!("server name {name}"),
         Event::ServerNameNotSent(name) => format!("server name {name} cannot be sent"),
-        Event::Tls(TlsNote::Message(direction, message)) => format!("{direction:?} {message:?}"),
+        Event::Tls(TlsNote::Message(direction, message)) => {
+            let message = match message {
+                TlsMessage::Plain(message) => format!("Plain({})", message.kind),
+                TlsMessage::Disclosed(Disclosure::Certificate(chain)) => {
+                    format!("Certificate of {}", chain.len())
+                }
+                other => format!("{other:?}"),
+            };
+            format!("{direction:?} {message}")
+        }
+        Event::Tls(TlsNote::Record(direction, header)) => {
+            format!("{direction:?} record of {} octets", header.octets)
+        }
+        Event::Tls(TlsNote::Text { direction, octets, .. }) => {
+            format!("{direction:?} {octets} octets of text")
+        }
         Event::Tls(TlsNote::Alert(direction, alert)) => format!("{direction:?} alert {}", alert.0),
+        Event::Tls(TlsNote::Signed(signed)) => format!("signed by {:#06x}", signed.scheme.0),
         Event::Tls(TlsNote::Wire(direction, bytes)) => {
             format!("{direction:?} {} octets on the wire", bytes.len())
         }
@@ -27,6 +43,9 @@ pub fn event(event: &Event) -> String {
         Event::TlsBroke(peer, error) => format!("TLS with {peer} broke: {error:?}"),
         Event::Judged(peer, facts, verdict) => {
             format!("{} {peer} {} {}", verdict.status, facts.version, facts.suite.openssl)
+        }
+        Event::Proxied(peer, facts) => {
+            format!("{} {peer} {} {} by proxy", facts.verdict(), facts.protocol, facts.cipher)
         }
         Event::Truncated(peer) => format!("{peer} ended without close_notify"),
         #[allow(unreachable_patterns, reason = "new events show in full until they have a line")]

@@ -125,6 +125,11 @@ impl fmt::Debug for Expect {
     }
 }
 
+/// Expects a descriptor to be handed over.
+pub fn pass(socket: u64, over: u64) -> Expect {
+    Expect::exactly(Output::Pass { socket: TransportId(socket), over: TransportId(over) })
+}
+
 /// Expects a transport to be opened.
 pub fn open(id: u64, to: Endpoint) -> Expect {
     Expect::exactly(Output::Open(TransportId(id), to))

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tlsfinger_core::config::Config;
+use tlsfinger_core::config::{Config, Groups, Policy, Reuse};
 use tlsfinger_core::machine::{LookupId, Stop, TransportId};
+use tlsfinger_core::report::Group;
 use tlsfinger_core::{Input, Instant, Machine, Output, Probe, Seed, limits};
 use tlsfinger_tests::peer::{Answer, Script, TlsSetup};
 use tlsfinger_tests::playbook::*;
@@ -222,6 +223,21 @@ fn rule_7_all_randomness_and_wall_time_enter_in_new() {
 }
 
 #[test]
+fn rule_7_holds_for_ml_kem_in_repeatable_runs() {
+    let reuse = Reuse { delay: Duration::from_secs(1), limit: 1 };
+    let policy = Policy { groups: Groups(Group::ALL.to_vec()), ..Policy::default() };
+    let config = Config { policy, reuse: Some(reuse), ..setting::config() };
+    for repeatable in [true, false] {
+        let config = Config { repeatable, ..config.clone() };
+        let run = setting::run(&config, Script::smtp().tls(TlsSetup::only_13()), Link::default());
+        let facts = |at: usize| run.report().sessions[at].observation.tls.clone().unwrap();
+        assert_eq!((facts(0).resumed, facts(1).resumed), (false, true));
+        assert_eq!([facts(0).group, facts(1).group], [Some(Group::X25519MlKem768); 2]);
+        assert_eq!(run.replay(setting::probe(&config)).is_ok(), repeatable);
+    }
+}
+
+#[test]
 fn rule_7_neighbours_do_not_disturb_each_other() {
     // Two probes take turns, an octet at a time; each behaves as if it were alone.
     let config = setting::config();
@@ -270,4 +286,21 @@ fn a_machine_can_be_stopped_before_and_after_its_life() {
     let bytes = Bytes::from_static(b"220 hi\r\n");
     probe.handle_input(Instant::START, Input::Received(TransportId(0), bytes));
     assert_eq!(drain(&mut probe), [Output::Done]);
+}
+
+#[test]
+fn draining_ends_what_runs_and_begins_nothing() {
+    let reuse = Some(Reuse { delay: Duration::from_secs(60), limit: 5 });
+    let config = Config { reuse, ..setting::config() };
+    let session = |at: u64| {
+        let run = setting::world(&config)
+            .listen(setting::place(&config), Link::latency(10), Script::smtp())
+            .at(at, Input::Stop(Stop::Drain))
+            .run();
+        let told = run.transcript().iter().any(|line| line == "< 221 bye");
+        (told, run.report().sessions.len(), run.ended_at() < Instant::from_micros(50_000_000))
+    };
+    // In the middle of the first session, and in the pause behind it.
+    assert_eq!(session(50), (true, 1, true));
+    assert_eq!(session(40_000), (true, 1, true));
 }

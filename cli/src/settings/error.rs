@@ -1,6 +1,7 @@
 //! What settings can be wrong, in the words of the reference.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use tlsfinger_core::destination::DestinationError;
 use tlsfinger_core::resolve::{BadTrustAnchors, NotAResolver};
@@ -34,7 +35,10 @@ pub(crate) enum SettingError {
     TrustAnchors(String),
     /// `--trust-anchor`
     BadTrustAnchor(String, BadTrustAnchors),
-    NotYet(char),
+    /// The file of `--record` cannot be made; what the system says.
+    Record(PathBuf, String),
+    /// A trace that cannot be played; why.
+    Trace(String, String),
     /// The system lacks what a run needs; the text is the system's.
     Driver(String),
 }
@@ -62,7 +66,8 @@ impl fmt::Display for SettingError {
             Self::File(error) => error.fmt(f),
             Self::Parameter(error) => error.fmt(f),
             Self::Destination(error) => error.fmt(f),
-            Self::NotYet(letter) => write!(f, "option -{letter} is not available yet"),
+            Self::Record(file, error) => write!(f, "cannot record to {}: {error}", file.display()),
+            Self::Trace(file, error) => write!(f, "{file}: {error}"),
             Self::Driver(error) => write!(f, "cannot begin: {error}"),
             Self::BadTrustAnchor(file, error) => {
                 write!(f, "bad '--trust-anchor' option value: {file}: {error}")

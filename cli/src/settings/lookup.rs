@@ -15,6 +15,7 @@ pub(super) fn decide(
     hosts: HostLookup,
     parameters: &Parameters,
     system: &System,
+    verbose: u32,
 ) -> Result<Lookup, SettingError> {
     let mut resolvers = ResolvConf::parse(&(system.resolv_conf)());
     if let Some(server) = &options.resolver {
@@ -39,6 +40,7 @@ pub(super) fn decide(
         dnssec: options.dnssec.unwrap_or(by_name),
         dnssec_probe: parameters.dnssec_probe.clone(),
         trust_anchors: Arc::new(trust_anchors),
+        tell_questions: verbose > 0,
     })
 }
 

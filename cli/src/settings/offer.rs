@@ -90,9 +90,9 @@ impl Wish {
     }
 }
 
-const DEFAULT_PROTOCOLS: &str = ">=TLSv1";
+pub(super) const DEFAULT_PROTOCOLS: &str = ">=TLSv1";
 
-const DEFAULT_GRADE: &str = "medium";
+pub(super) const DEFAULT_GRADE: &str = "medium";
 
 #[cfg(test)]
 mod tests {

@@ -94,8 +94,9 @@ impl Engine {
         let name = options.digest.as_deref().unwrap_or(&parameters.fingerprint_digest);
         let digest = digest(name, notes);
         // The first failure ends it.
-        let roots =
-            digest.as_ref().map_or(Err(NoTls), |_| roots(options, parameters, system, notes));
+        let roots = digest
+            .as_ref()
+            .map_or(Err(NoTls), |_| roots(options, parameters.append_default_ca, system, notes));
         let identity = roots.as_ref().ok().and_then(|_| identity::read(options, system, notes));
         Self {
             is_off: identity.is_none(),
@@ -109,7 +110,7 @@ impl Engine {
 
 /// There can be no TLS; why stands among the notes.
 #[derive(Debug)]
-struct NoTls;
+pub(super) struct NoTls;
 
 /// Finds the digest of fingerprints (`-d`).
 fn digest(name: &str, notes: &mut Vec<Message>) -> Result<Digest, NoTls> {
@@ -120,10 +121,11 @@ fn digest(name: &str, notes: &mut Vec<Message>) -> Result<Digest, NoTls> {
     })
 }
 
-/// Reads the root certificates (`-F`, `-P`).
-fn roots(
+/// Reads the root certificates (`-F`, `-P`), and those of the system with them if they are to be
+/// appended.
+pub(super) fn roots(
     options: &Options,
-    parameters: &Parameters,
+    append_default: bool,
     system: &System,
     notes: &mut Vec<Message>,
 ) -> Result<TrustStore, NoTls> {
@@ -153,7 +155,7 @@ fn roots(
     if options.webpki_roots {
         webpki_roots::TLS_SERVER_ROOTS.iter().for_each(|root| store.add_anchor(root));
     }
-    if parameters.append_default_ca && (options.ca_file.is_some() || options.ca_path.is_some()) {
+    if append_default && (options.ca_file.is_some() || options.ca_path.is_some()) {
         if let Ok(file) = (system.read)(Path::new(DEFAULT_CA_FILE)) {
             let _ = store.add_pem(&file.text);
         }

@@ -1,8 +1,8 @@
 //! What is told on the way to the mail hosts.
 
 use tlsfinger_core::config::InsecureMx;
-use tlsfinger_core::report::LookupNote;
-use tlsfinger_core::resolve::TlsaRecord;
+use tlsfinger_core::report::{LookupError, LookupNote};
+use tlsfinger_core::resolve::{RecordType, TlsaRecord};
 
 use crate::line::Message;
 
@@ -87,8 +87,44 @@ impl Narrator {
                 InsecureMx::Encrypt => "TLSA RRs found, MX RRset insecure: just encrypt",
                 InsecureMx::May => "MX RRset is insecure: try to encrypt",
             })),
+            LookupNote::Answered { name, record, result, cached } => {
+                self.answered(name, *record, result, *cached, say);
+            }
+            LookupNote::AskedAgain { name, record, server, tcp } => {
+                if self.show.verbose > 1 {
+                    let how = if *tcp { " over TCP" } else { "" };
+                    say(Message::info(format!(
+                        "dns_query: {name} ({record}): asking {server}{how}, once more"
+                    )));
+                }
+            }
             // Told by other machines than the probe.
             LookupNote::Target(_) | LookupNote::ServerTested(_) => {}
+        }
+    }
+
+    fn answered(
+        &self,
+        name: &str,
+        record: RecordType,
+        result: &Result<String, LookupError>,
+        cached: bool,
+        say: &mut dyn FnMut(Message),
+    ) {
+        if cached && self.show.verbose < 2 {
+            return;
+        }
+        let words = match result {
+            Ok(_) => "OK".to_owned(),
+            Err(LookupError::Dns { problem, .. }) => problem.to_string(),
+            Err(error) => error.to_string(),
+        };
+        let cached = if cached { " (cached)" } else { "" };
+        say(Message::info(format!("dns_query: {name} ({record}): {words}{cached}")));
+        if let Ok(owner) = result
+            && !owner.eq_ignore_ascii_case(name)
+        {
+            say(Message::info(format!("dns_lookup: {name} aliased to {owner}")));
         }
     }
 

@@ -1,6 +1,6 @@
 //! The words of OpenSSL for alerts, errors and states, which scripts look for.
 
-use tlsfinger_core::report::{Alert, Direction, TlsError, TlsMessage};
+use tlsfinger_core::report::{Alert, Direction, Disclosure, TlsError, TlsMessage};
 
 use crate::line::Message;
 
@@ -130,8 +130,8 @@ alerts! {
 }
 
 /// Tells the state of OpenSSL that goes with a handshake message. Encrypted messages of TLS 1.3
-/// cannot be told apart from outside, so they have a state of our own.
-pub(super) fn state(direction: Direction, message: TlsMessage) -> &'static str {
+/// cannot be told apart from outside, so their records have states of our own.
+pub(super) fn state(direction: Direction, message: &TlsMessage) -> &'static str {
     use Direction::{Received, Sent};
     match (direction, message) {
         (_, TlsMessage::Complete) => "SSL negotiation finished successfully",
@@ -139,7 +139,13 @@ pub(super) fn state(direction: Direction, message: TlsMessage) -> &'static str {
         (Received, TlsMessage::ChangeCipherSpec) => "SSLv3/TLS read change cipher spec",
         (Sent, TlsMessage::Encrypted) => "SSLv3/TLS write encrypted handshake record",
         (Received, TlsMessage::Encrypted) => "SSLv3/TLS read encrypted handshake record",
-        (Sent, TlsMessage::Plain(kind)) => match kind {
+        (_, TlsMessage::Disclosed(disclosure)) => match disclosure {
+            Disclosure::Certificate(_) => "SSLv3/TLS read server certificate",
+            Disclosure::Signature(_) => "TLSv1.3 read server certificate verify",
+            Disclosure::CertificateRequest(_) => "SSLv3/TLS read server certificate request",
+            Disclosure::Ticket => "SSLv3/TLS read server session ticket",
+        },
+        (Sent, TlsMessage::Plain(message)) => match message.kind {
             1 => "SSLv3/TLS write client hello",
             11 => "SSLv3/TLS write client certificate",
             15 => "SSLv3/TLS write certificate verify",
@@ -147,7 +153,7 @@ pub(super) fn state(direction: Direction, message: TlsMessage) -> &'static str {
             20 => "SSLv3/TLS write finished",
             _ => "SSLv3/TLS write unknown message",
         },
-        (Received, TlsMessage::Plain(kind)) => match kind {
+        (Received, TlsMessage::Plain(message)) => match message.kind {
             0 => "SSLv3/TLS read hello request",
             2 => "SSLv3/TLS read server hello",
             4 => "SSLv3/TLS read server session ticket",

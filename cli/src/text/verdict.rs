@@ -288,7 +288,9 @@ mod tests {
                 digest: Digest::Sha256,
                 charset: Charset::Utf8,
             },
+            record: None,
             runtime: Runtime::Blocking,
+            key_log: None,
             cipher_list: String::new(),
             odd_bounds: Vec::new(),
         };

@@ -1,5 +1,7 @@
 //! The digests that TLSA records may have (`tls_dane_digests`).
 
+use std::fmt;
+
 use crate::cert::Digest;
 
 /// Digests by TLSA matching type, the strongest first (RFC 7671 section 9).
@@ -62,6 +64,18 @@ impl DaneDigests {
         let place = self.0.iter().position(|(known, _)| *known == matching)?;
         let (_, digest) = self.0.get(place)?;
         digest.map(|digest| (digest, self.0.len() - place))
+    }
+}
+
+/// The list as it is configured.
+impl fmt::Display for DaneDigests {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, (matching, digest)) in self.0.iter().enumerate() {
+            let digest = digest.map(|digest| digest.to_string()).unwrap_or_default();
+            let blank = if place == 0 { "" } else { " " };
+            write!(f, "{blank}{digest}={matching}")?;
+        }
+        Ok(())
     }
 }
 

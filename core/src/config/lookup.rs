@@ -27,6 +27,8 @@ pub struct Lookup {
     pub trust_anchors: Arc<TrustAnchors>,
     /// What to ask once to learn whether there is any security to be had; `None` asks nothing.
     pub dnssec_probe: Option<DnssecProbe>,
+    /// Tell each question with its end.
+    pub tell_questions: bool,
 }
 
 impl Default for Lookup {
@@ -42,6 +44,7 @@ impl Default for Lookup {
             dnssec: DnssecTrust::default(),
             trust_anchors: Arc::default(),
             dnssec_probe: Some(DnssecProbe::default()),
+            tell_questions: false,
         }
     }
 }

@@ -9,6 +9,7 @@ mod offer;
 mod openssl_suites;
 mod policy;
 mod protocols;
+mod proxy;
 mod trust;
 
 pub use ciphers::{CipherListError, cipher_list};
@@ -21,6 +22,7 @@ pub use maincf::{CompatibilityLevel, MacroError, MainCf, Overridden, Problem, Sy
 pub use offer::{Groups, Offer, OfferFlaw, ServerCertificates, Versions};
 pub use policy::{MalformedPin, MatchRule, Pin, Policy};
 pub use protocols::{InvalidProtocols, Protocols};
+pub use proxy::{Proxy, ProxyForm};
 pub use trust::{Anchor, TrustError, TrustStore, read_trust};
 
 use std::time::Duration;
@@ -57,8 +59,13 @@ pub struct Config {
     pub flaw: Option<OfferFlaw>,
     /// Keep TLS sessions and reconnect to reuse them (`-r`, `-m`).
     pub reuse: Option<Reuse>,
+    /// Let tlsproxy(8) do the TLS (`-X`).
+    pub proxy: Option<Proxy>,
     /// Tell what happens inside TLS: handshake messages and records.
     pub watch: Watch,
+    /// All randomness comes from the seed, that of ML-KEM included, so that the run can be repeated
+    /// from its inputs. Otherwise its secrets come from the system: safer, and faster.
+    pub repeatable: bool,
 }
 
 /// The protocol that the server speaks.
@@ -118,6 +125,19 @@ pub enum Level {
 }
 
 impl Level {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::None,
+        Self::May,
+        Self::Encrypt,
+        Self::Fingerprint,
+        Self::HalfDane,
+        Self::Dane,
+        Self::DaneOnly,
+        Self::Verify,
+        Self::Secure,
+    ];
+
     /// Tells the word for this level on a command line; `HalfDane` is never chosen there.
     pub const fn word(self) -> &'static str {
         match self {
@@ -161,8 +181,10 @@ pub struct Watch {
     pub messages: bool,
     /// Records of the handshake as bytes.
     pub handshake_bytes: bool,
-    /// Records after the handshake as bytes.
+    /// Records after the handshake as bytes, and the beginning of the text inside.
     pub session_bytes: bool,
+    /// The secrets of each connection.
+    pub secrets: bool,
 }
 
 impl Default for Config {
@@ -190,7 +212,9 @@ impl Default for Config {
             policy: Policy::default(),
             flaw: None,
             reuse: None,
+            proxy: None,
             watch: Watch::default(),
+            repeatable: false,
         }
     }
 }

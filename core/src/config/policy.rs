@@ -77,6 +77,19 @@ pub enum MatchRule {
     Address(IpAddr),
 }
 
+/// As it is written on the command line.
+impl fmt::Display for MatchRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hostname => f.write_str("hostname"),
+            Self::Nexthop => f.write_str("nexthop"),
+            Self::DotNexthop => f.write_str("dot-nexthop"),
+            Self::Name(name) => f.write_str(name),
+            Self::Address(address) => address.fmt(f),
+        }
+    }
+}
+
 impl From<&str> for MatchRule {
     /// Takes a match argument of the command line.
     fn from(text: &str) -> Self {

@@ -115,6 +115,11 @@ impl TrustStore {
         }
     }
 
+    /// Goes through the certificates, by subject and then in the order in which they were added.
+    pub fn certificates(&self) -> impl Iterator<Item = &Certificate> {
+        self.0.values().flatten().map(|root| root.certificate())
+    }
+
     /// Tells whether nothing is trusted.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -101,6 +101,30 @@ pub enum LookupNote {
     },
     /// The host's MX record was not secure; the policy says what that means.
     MxInsecure(InsecureMx),
+    /// A question of a lookup was answered, or will never be; told only if
+    /// [`tell_questions`](crate::config::Lookup::tell_questions) wants it.
+    Answered {
+        /// The name that was asked for.
+        name: String,
+        /// What was asked for.
+        record: RecordType,
+        /// Whose records were found, after aliases; or why there are none.
+        result: Result<String, LookupError>,
+        /// The answer was there already.
+        cached: bool,
+    },
+    /// A question is asked once more; told only if
+    /// [`tell_questions`](crate::config::Lookup::tell_questions) wants it.
+    AskedAgain {
+        /// The name that is asked for.
+        name: String,
+        /// What is asked for.
+        record: RecordType,
+        /// The name server.
+        server: Remote,
+        /// The question goes over TCP.
+        tcp: bool,
+    },
     /// A server that mail for the destination goes to; told by [`RouteFinder`](super::RouteFinder).
     Target(Arc<Target>),
     /// What a name server can do; told by [`ResolverTest`](super::ResolverTest).

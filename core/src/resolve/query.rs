@@ -13,9 +13,11 @@ use super::conf::ResolvConf;
 use super::error::DnsProblem;
 use super::message::{self, Flags, Received, Reply};
 use super::name::Question;
+use super::note::LookupNote;
 use super::stream::Stream;
 use crate::context::Cx;
 use crate::machine::{Endpoint, Input, Remote, TransportId};
+use crate::report::Event;
 use crate::time::Instant;
 
 /// The queries under way and the sockets that they use.
@@ -30,6 +32,7 @@ pub(crate) struct Client {
     next_id: u64,
     /// The server that the next query asks first.
     first: usize,
+    tell_repetitions: bool,
 }
 
 /// Names one query.
@@ -106,7 +109,7 @@ enum Via {
 }
 
 impl Client {
-    pub(crate) fn new(conf: ResolvConf) -> Self {
+    pub(crate) fn new(conf: ResolvConf, tell_repetitions: bool) -> Self {
         let server = |remote: &Remote| Server {
             remote: remote.clone(),
             unchecked: false,
@@ -122,6 +125,7 @@ impl Client {
             finished: VecDeque::new(),
             next_id: 0,
             first: 0,
+            tell_repetitions,
         }
     }
 
@@ -216,10 +220,11 @@ impl Client {
 
     /// Tells when to [`expire`](Self::expire).
     pub(crate) fn deadline(&self) -> (Instant, &'static str) {
-        let queries = self.queries.values().map(|query| (query.deadline, "DNS answer"));
+        let queries = self.queries.values().map(|query| (query.deadline, "for a DNS answer"));
         let streams = self.servers.iter().filter_map(|server| server.stream.as_ref());
-        let streams = streams.map(|stream| (stream.idle_until(), "idle DNS connection"));
-        queries.chain(streams).min().unwrap_or((Instant::NEVER, "DNS answer"))
+        let streams =
+            streams.map(|stream| (stream.idle_until(), "to close an idle DNS connection"));
+        queries.chain(streams).min().unwrap_or((Instant::NEVER, "for a DNS answer"))
     }
 
     fn handle_stream(&mut self, cx: &mut Cx, server: usize, news: &News<'_>) {
@@ -340,6 +345,11 @@ impl Client {
     ) {
         query.deadline = cx.now() + self.patience(query.turns);
         let remote = self.servers[server].remote.clone();
+        if self.tell_repetitions && !query.attempts.is_empty() {
+            let Question { name, record, .. } = &query.question;
+            let (name, record, server) = (name.to_string(), *record, remote.clone());
+            cx.tell(Event::Lookup(LookupNote::AskedAgain { name, record, server, tcp }));
+        }
         let checking_disabled = query.manner.checking_disabled || self.servers[server].unchecked;
         let flags = Flags { edns, checking_disabled };
         let write = |id| message::query(id, &query.question, flags);

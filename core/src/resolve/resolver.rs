@@ -37,6 +37,7 @@ pub(crate) struct Resolver {
     /// Who waits for which task.
     askers: BTreeMap<AskId, Question>,
     probe: Option<(QueryId, DnssecProbe)>,
+    tell_questions: bool,
 }
 
 /// An answer that waits for its proof.
@@ -63,7 +64,7 @@ impl Resolver {
     /// `matters` tells whether the security of answers matters to the caller.
     pub(crate) fn new(lookup: &config::Lookup, matters: bool) -> Self {
         let trust = Trust::new(lookup, matters);
-        let mut client = Client::new(lookup.resolvers.clone());
+        let mut client = Client::new(lookup.resolvers.clone(), lookup.tell_questions);
         client.set_unchecked(|server| lookup.dnssec != DnssecTrust::Trust && !trust.counts(server));
         let lenient = lookup.dnssec == DnssecTrust::Auto;
         Self {
@@ -77,6 +78,7 @@ impl Resolver {
             running: BTreeMap::new(),
             askers: BTreeMap::new(),
             probe: None,
+            tell_questions: lookup.tell_questions,
         }
     }
 
@@ -114,6 +116,7 @@ impl Resolver {
 
     fn take(&mut self, cx: &mut Cx, id: AskId, question: Question) -> bool {
         if let Some(answer) = self.cache.get(cx.now(), &question) {
+            self.tell(cx, &question, &answer, true);
             cx.put_answer(id, answer);
             return true;
         }
@@ -255,10 +258,23 @@ impl Resolver {
                 if let Err(LookupError::AliasLoop { name }) = &answer {
                     cx.tell(Event::Lookup(LookupNote::AliasLoop { name: name.clone() }));
                 }
+                self.tell(cx, question, &answer, false);
                 self.answer(cx, question, &answer);
                 self.cache.put(cx.now(), question.clone(), answer, ttl);
                 true
             }
+        }
+    }
+
+    fn tell(&self, cx: &mut Cx, question: &Question, answer: &Answer, cached: bool) {
+        if self.tell_questions {
+            let result = answer.as_ref().map(|found| found.owner.to_string());
+            cx.tell(Event::Lookup(LookupNote::Answered {
+                name: question.name.to_string(),
+                record: question.record,
+                result: result.map_err(LookupError::clone),
+                cached,
+            }));
         }
     }
 

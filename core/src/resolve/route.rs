@@ -186,7 +186,7 @@ impl Route {
 
     /// Tells when [`next_target`](Self::next_target) may have another answer without any input.
     pub(crate) fn deadline(&self) -> (Instant, &'static str) {
-        (self.patience.unwrap_or(Instant::NEVER), "other mail hosts of the same preference")
+        (self.patience.unwrap_or(Instant::NEVER), "for other mail hosts of the same preference")
     }
 
     /// Hands out the next target to try, and tells what there is to tell of it.

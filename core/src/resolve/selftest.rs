@@ -94,7 +94,7 @@ impl SelfTest {
             let mut test = ServerTest {
                 server: server.clone(),
                 trusted: trust.counts(at),
-                client: Client::new(conf),
+                client: Client::new(conf, false),
                 running: BTreeMap::new(),
                 heard: BTreeMap::new(),
             };
@@ -121,7 +121,9 @@ impl SelfTest {
 
     pub(crate) fn deadline(&self) -> (Instant, &'static str) {
         let busy = self.servers.iter().filter(|test| !test.running.is_empty());
-        busy.map(|test| test.client.deadline()).min().unwrap_or((Instant::NEVER, "DNS answer"))
+        busy.map(|test| test.client.deadline())
+            .min()
+            .unwrap_or((Instant::NEVER, "for a DNS answer"))
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::context::Cx;
 use crate::machine::{Endpoint, Input, IoError};
-use crate::report::{Observation, Peer, TlsFacts};
+use crate::report::{Observation, Peer, ProxyFacts, TlsFacts};
 use crate::time::Instant;
 use crate::tls::SessionCache;
 
@@ -19,6 +19,8 @@ pub(crate) struct Approach(pub(super) Dialogue);
 pub(crate) enum Approached {
     /// TLS is there: the server can be judged, then a farewell follows.
     Secured(Arc<TlsFacts>),
+    /// TLS is there, and tlsproxy(8) judged the server; a farewell follows.
+    Proxied(Arc<ProxyFacts>),
     /// The server was met, but there is no TLS; a farewell follows.
     Plain,
     /// The session is over before there was TLS.
@@ -47,10 +49,12 @@ impl Approach {
     /// Takes an input; speaks once, at its end.
     pub(crate) fn handle(&mut self, cx: &mut Cx, input: &Input) -> Option<Approached> {
         let stage = self.0.handle(cx, input)?;
-        Some(match (stage, &self.0.observation().tls) {
-            (Stage::Secured, Some(facts)) => Approached::Secured(facts.clone()),
-            (Stage::Plain, _) => Approached::Plain,
-            (Stage::Secured | Stage::Over, _) => match self.0.connect_error() {
+        let Observation { tls, proxied, .. } = self.0.observation();
+        Some(match (stage, tls, proxied) {
+            (Stage::Secured, Some(facts), _) => Approached::Secured(facts.clone()),
+            (Stage::Secured, None, Some(facts)) => Approached::Proxied(facts.clone()),
+            (Stage::Plain, ..) => Approached::Plain,
+            (Stage::Secured | Stage::Over, ..) => match self.0.connect_error() {
                 Some(error) => Approached::Unreachable(error),
                 None => Approached::Over,
             },

@@ -6,7 +6,8 @@ use crate::config::{Dialect, Offer, OfferFlaw, Watch};
 use crate::context::Cx;
 use crate::machine::{Endpoint, Input, IoError};
 use crate::report::{
-    CacheStep, Event, HandshakeError, Observation, Peer, Step, StepProblem, StreamEnd, TlsError,
+    CacheStep, Event, HandshakeError, Observation, Peer, ProxyError, Step, StepProblem, StreamEnd,
+    TlsError, TlsVersion,
 };
 use crate::time::Instant;
 use crate::tls::{SessionCache, SessionKey, Sessions, Setup};
@@ -15,6 +16,7 @@ use super::ehlo::{Capabilities, EhloReader};
 use super::order::{self, Ending, Mode, Next};
 use super::reply::{Reply, ReplyReader};
 use super::stream::{Arrival, Stream};
+use super::tlsproxy::Request;
 
 /// What a session is to do. Pure data; shared by the passes of a probe.
 #[derive(Clone, Debug)]
@@ -32,6 +34,8 @@ pub(crate) struct Plan {
     pub(crate) command_timeout: std::time::Duration,
     /// What to offer; `None` wants no TLS.
     pub(crate) tls: Option<Result<Arc<Setup>, OfferFlaw>>,
+    /// Let tlsproxy(8) do the TLS.
+    pub(crate) proxy: Option<Arc<Request>>,
     /// What is demanded of the server besides the Offer; sessions are shared only under the same.
     pub(crate) demands: String,
     pub(crate) watch: Watch,
@@ -49,6 +53,7 @@ pub(super) struct Dialogue {
     opened: bool,
     secured: bool,
     tls_error: Option<TlsError>,
+    proxy_error: Option<ProxyError>,
     cache: SessionCache,
     session_key: Option<SessionKey>,
     session_saved: bool,
@@ -88,6 +93,7 @@ impl Dialogue {
             opened: false,
             secured: false,
             tls_error: None,
+            proxy_error: None,
             cache,
             session_key: None,
             session_saved: false,
@@ -226,6 +232,11 @@ impl Dialogue {
                 None => cx.tell(Event::ServerNameNotSent(wanted.clone())),
             }
         }
+        if let Some(request) = &self.plan.proxy {
+            let hello = self.observation.hello.as_ref();
+            let helo = hello.map(|hello| hello.server_name.clone()).unwrap_or_default();
+            return self.stream.hand_over(cx, request, &self.observation.peer, helo);
+        }
         let sessions = self.find_sessions(cx, setup.offer());
         match self.stream.start_tls(cx, &setup, sessions, watch) {
             Ok(arrival) => self.take(cx, arrival),
@@ -262,10 +273,18 @@ impl Dialogue {
             }
             self.observation.tls = Some(Arc::new(facts));
         }
+        match arrival.proxied {
+            Some(Ok(facts)) => {
+                self.secured = true;
+                self.observation.proxied = Some(Arc::from(facts));
+            }
+            Some(Err(error)) => self.proxy_error = Some(error),
+            None => {}
+        }
         for note in arrival.notes {
             cx.tell(Event::Tls(note));
         }
-        if arrival.session_stored && !self.session_saved {
+        if arrival.session_stored && !self.session_saved && !self.resumed_tls12() {
             self.session_saved = true;
             self.tell_cache(cx, CacheStep::Saved);
         }
@@ -276,6 +295,12 @@ impl Dialogue {
             }
             self.tls_error = Some(error);
         }
+    }
+
+    /// Tells whether a session of TLS 1.2 was resumed: it is the one that is in the cache already.
+    fn resumed_tls12(&self) -> bool {
+        let facts = self.observation.tls.as_ref();
+        facts.is_some_and(|facts| facts.resumed && facts.version == TlsVersion::Tls12)
     }
 
     fn tell_cache(&self, cx: &mut Cx, step: CacheStep) {
@@ -316,9 +341,13 @@ impl Dialogue {
         let error = match &self.plan.tls {
             Some(Err(flaw)) => HandshakeError::NothingToOffer(flaw.clone()),
             None => HandshakeError::NothingToOffer(OfferFlaw::NoVersion),
-            Some(Ok(_)) => match self.tls_error.take() {
-                Some(error) => HandshakeError::Tls(error),
-                None => match self.loss(cx)? {
+            Some(Ok(_)) => match (self.proxy_error.take(), self.tls_error.take()) {
+                (Some(error), _) => HandshakeError::Proxy(error),
+                (None, Some(error)) => HandshakeError::Tls(error),
+                (None, None) => match self.loss(cx)? {
+                    StepProblem::TimedOut if self.plan.proxy.is_some() => {
+                        HandshakeError::Proxy(ProxyError::TimedOut)
+                    }
                     StepProblem::Lost(Some(error)) => HandshakeError::Broke(error),
                     StepProblem::TimedOut => HandshakeError::TimedOut,
                     StepProblem::Lost(None)

@@ -16,9 +16,11 @@ mod farewell;
 mod order;
 mod reply;
 mod stream;
+mod tlsproxy;
 
 pub(crate) use approach::{Approach, Approached};
 pub(crate) use dialogue::Plan;
 pub use ehlo::Capabilities;
 pub(crate) use farewell::{Farewell, Over};
 pub use reply::Reply;
+pub(crate) use tlsproxy::Request as ProxyRequest;

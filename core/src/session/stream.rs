@@ -9,8 +9,10 @@ use bytes::Bytes;
 use crate::config::Watch;
 use crate::context::Cx;
 use crate::machine::{Endpoint, Input, IoError, TransportId};
-use crate::report::{StreamEnd, TlsError, TlsFacts, TlsNote};
+use crate::report::{Peer, ProxyError, ProxyFacts, StreamEnd, TlsError, TlsFacts, TlsNote};
 use crate::tls::{Flow, Sessions, Setup, Tunnel};
+
+use super::tlsproxy::{Handed, Handover, Request};
 
 /// A stream over one transport.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub(super) struct Stream {
 enum Layer {
     Plain,
     Tls(Box<Tunnel>),
+    /// On the way to tlsproxy(8); plain again from then on, over the daemon's transport.
+    Handover(Box<Handover>),
 }
 
 /// What came of an input or of the upgrade.
@@ -35,6 +39,8 @@ pub(super) struct Arrival {
     /// The TLS handshake became complete.
     pub(super) secured: Option<TlsFacts>,
     pub(super) error: Option<TlsError>,
+    /// tlsproxy(8) made the TLS connection, or did not.
+    pub(super) proxied: Option<Result<Box<ProxyFacts>, ProxyError>>,
     /// The server gave a TLS session to be reused later.
     pub(super) session_stored: bool,
     pub(super) notes: Vec<TlsNote>,
@@ -53,12 +59,19 @@ impl Stream {
 
     /// Takes an input if it is for this stream.
     pub(super) fn handle(&mut self, cx: &mut Cx, input: &Input) -> Option<Arrival> {
+        if let Layer::Handover(handover) = &mut self.layer
+            && let Some(handed) = handover.handle(cx, self.transport, input)
+        {
+            return Some(self.handed(cx, handed));
+        }
         match input {
             Input::Opened(id) if *id == self.transport => {
                 Some(Arrival { opened: true, ..Arrival::default() })
             }
             Input::Received(id, bytes) if *id == self.transport => Some(match &mut self.layer {
                 Layer::Plain => Arrival { text: bytes.clone(), ..Arrival::default() },
+                // Plain text that has no place here: the daemon was to hear it first.
+                Layer::Handover(_) => Arrival::default(),
                 Layer::Tls(tunnel) => {
                     let flow = tunnel.receive(cx.wall_time(), bytes);
                     self.follow(cx, flow)
@@ -67,7 +80,7 @@ impl Stream {
             Input::Ended(id) if *id == self.transport => {
                 let end = match &self.layer {
                     Layer::Tls(tunnel) if tunnel.is_open() => StreamEnd::Truncated,
-                    Layer::Tls(_) | Layer::Plain => StreamEnd::Clean,
+                    Layer::Tls(_) | Layer::Plain | Layer::Handover(_) => StreamEnd::Clean,
                 };
                 self.end.get_or_insert((end, None));
                 Some(Arrival::default())
@@ -90,6 +103,7 @@ impl Stream {
     /// Sends text through whatever layer there is.
     pub(super) fn send(&mut self, cx: &mut Cx, text: &[u8]) -> Arrival {
         match &mut self.layer {
+            Layer::Handover(_) => Arrival::default(),
             Layer::Plain => {
                 cx.send(self.transport, text);
                 Arrival::default()
@@ -119,11 +133,43 @@ impl Stream {
         Ok(self.follow(cx, flow))
     }
 
+    /// Begins to hand the connection to tlsproxy(8).
+    pub(super) fn hand_over(
+        &mut self,
+        cx: &mut Cx,
+        request: &Arc<Request>,
+        peer: &Arc<Peer>,
+        helo: Bytes,
+    ) {
+        let handover = Handover::start(cx, request.clone(), peer.clone(), helo);
+        self.layer = Layer::Handover(Box::new(handover));
+    }
+
+    fn handed(&mut self, cx: &mut Cx, handed: Handed) -> Arrival {
+        let Layer::Handover(handover) = std::mem::replace(&mut self.layer, Layer::Plain) else {
+            return Arrival::default();
+        };
+        match handed {
+            Handed::Over(facts, text) => {
+                self.transport = handover.daemon();
+                Arrival { text, proxied: Some(Ok(facts)), ..Arrival::default() }
+            }
+            Handed::Failed(error) => {
+                cx.close(handover.daemon());
+                Arrival { proxied: Some(Err(error)), ..Arrival::default() }
+            }
+        }
+    }
+
     /// Says close_notify inside TLS and hangs up.
     pub(super) fn close(&mut self, cx: &mut Cx) {
-        if let Layer::Tls(tunnel) = &mut self.layer {
-            let flow = tunnel.close(cx.wall_time());
-            self.follow(cx, flow);
+        match &mut self.layer {
+            Layer::Tls(tunnel) => {
+                let flow = tunnel.close(cx.wall_time());
+                self.follow(cx, flow);
+            }
+            Layer::Handover(handover) => cx.close(handover.daemon()),
+            Layer::Plain => {}
         }
         cx.close(self.transport);
     }
@@ -131,7 +177,7 @@ impl Stream {
     /// Ends the stream's life here and gives the TLS sessions back.
     pub(super) fn into_sessions(self) -> Option<Sessions> {
         match self.layer {
-            Layer::Plain => None,
+            Layer::Plain | Layer::Handover(_) => None,
             Layer::Tls(tunnel) => Some(tunnel.into_sessions()),
         }
     }
@@ -143,13 +189,14 @@ impl Stream {
         }
         let facts = match &self.layer {
             Layer::Tls(tunnel) if flow.complete => tunnel.facts(),
-            Layer::Tls(_) | Layer::Plain => None,
+            Layer::Tls(_) | Layer::Plain | Layer::Handover(_) => None,
         };
         Arrival {
             opened: false,
             text: flow.from_peer.into(),
             secured: facts,
             error: flow.error,
+            proxied: None,
             session_stored: flow.session_stored,
             notes: flow.notes,
         }

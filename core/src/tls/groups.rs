@@ -7,13 +7,16 @@ use rustls::{Error, NamedGroup, PeerMisbehaved};
 
 use crate::report::Group;
 
+use super::hybrid::SeededHybrid;
 use super::loan;
 
 /// Finds the implementation of a group.
 ///
-/// X25519MLKEM768 is the library's own: its secret comes from the system.
-pub(super) fn implementation(group: Group) -> &'static dyn SupportedKxGroup {
+/// X25519MLKEM768 is the library's own, whose secrets come from the system, unless the run is to be
+/// `repeatable`.
+pub(super) fn implementation(group: Group, repeatable: bool) -> &'static dyn SupportedKxGroup {
     match group {
+        Group::X25519MlKem768 if repeatable => &SeededHybrid,
         Group::X25519MlKem768 => rustls::crypto::aws_lc_rs::kx_group::X25519MLKEM768,
         Group::X25519 => &X25519,
         Group::Secp256r1 => &SECP256R1,
@@ -24,10 +27,10 @@ pub(super) fn implementation(group: Group) -> &'static dyn SupportedKxGroup {
 
 /// Finds our name of one of rustls's groups.
 pub(super) fn by_name(name: NamedGroup) -> Option<Group> {
-    Group::ALL.into_iter().find(|group| implementation(*group).name() == name)
+    Group::ALL.into_iter().find(|group| implementation(*group, false).name() == name)
 }
 
-static X25519: EcGroup =
+pub(super) static X25519: EcGroup =
     EcGroup { name: NamedGroup::X25519, algorithm: &agreement::X25519, secret: 32, mask: 0xff };
 static SECP256R1: EcGroup = EcGroup {
     name: NamedGroup::secp256r1,
@@ -50,7 +53,7 @@ static SECP521R1: EcGroup = EcGroup {
 
 /// An elliptic-curve group.
 #[derive(Debug)]
-struct EcGroup {
+pub(super) struct EcGroup {
     name: NamedGroup,
     algorithm: &'static Algorithm,
     /// Octets of a secret.

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::sign::{CertifiedKey, Signer, SigningKey};
-use rustls::{SignatureAlgorithm, SignatureScheme};
+use rustls::{Error, SignatureAlgorithm, SignatureScheme};
 use rustls_pki_types::{
     CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer,
     SubjectPublicKeyInfoDer,
 };
+use sha2::{Digest as _, Sha256};
 
-use crate::cert::{Certificate, KeyKind, PemBlock, PemError, read_pem};
+use crate::cert::{Certificate, Curve, KeyKind, PemBlock, PemError, read_pem};
+use crate::report::ClientSignature;
 
 use super::loan;
 
@@ -38,6 +40,8 @@ enum ClientKey {
     Sec1(Vec<u8>),
     /// RFC 5958.
     Pkcs8(Vec<u8>),
+    /// Only what it once signed is known.
+    Recorded(Vec<ClientSignature>),
 }
 
 impl Identity {
@@ -91,6 +95,21 @@ impl Identity {
         self.add(vec![(0, ClientChain { key, certificates })])
     }
 
+    /// Makes the identity of a recorded run: certificates, and the signatures that were made there
+    /// instead of keys.
+    pub(crate) fn recorded(chains: Vec<Vec<Bytes>>, signatures: &[ClientSignature]) -> Self {
+        let chain = |certificates| {
+            let key = ClientKey::Recorded(signatures.to_vec());
+            ClientChain { key, certificates }
+        };
+        Self(Arc::new(chains.into_iter().map(chain).collect()))
+    }
+
+    /// Goes through the certificates of each key, the key's own first.
+    pub fn chains(&self) -> impl Iterator<Item = &[Bytes]> {
+        self.0.iter().map(|chain| chain.certificates.as_slice())
+    }
+
     /// Tells whether there is nothing to show.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -107,14 +126,14 @@ impl Identity {
             let leaf = chain.certificates.first().ok_or(IdentityError::NoCertificate(index))?;
             let leaf = Certificate::parse(leaf.clone())
                 .map_err(|_| IdentityError::NoCertificate(index))?;
-            let key = chain.key.load().ok_or(IdentityError::UnsupportedKey(index))?;
+            let key = chain.load().ok_or(IdentityError::UnsupportedKey(index))?;
             let public = key.public_key().ok_or(IdentityError::UnsupportedKey(index))?;
             if !is_same_key(&public, leaf.spki()) {
                 return Err(IdentityError::Mismatch(index));
             }
             let algorithm = key.algorithm();
             let same_kind = |other: &ClientChain| {
-                other.key.load().is_some_and(|other| other.algorithm() == algorithm)
+                other.load().is_some_and(|other| other.algorithm() == algorithm)
             };
             if all.iter().any(same_kind) {
                 return Err(IdentityError::SameKind(index));
@@ -152,16 +171,17 @@ impl ClientChain {
     fn ready(&self) -> Option<Arc<CertifiedKey>> {
         let certificates =
             self.certificates.iter().map(|der| CertificateDer::from(der.to_vec())).collect();
-        Some(Arc::new(CertifiedKey::new(certificates, Arc::new(NotedKey(self.key.load()?)))))
+        Some(Arc::new(CertifiedKey::new(certificates, Arc::new(NotedKey(self.load()?)))))
     }
-}
 
-impl ClientKey {
     fn load(&self) -> Option<Arc<dyn SigningKey>> {
-        let der = match self {
-            Self::Pkcs1(der) => PrivateKeyDer::Pkcs1(PrivatePkcs1KeyDer::from(der.as_slice())),
-            Self::Sec1(der) => PrivateKeyDer::Sec1(PrivateSec1KeyDer::from(der.as_slice())),
-            Self::Pkcs8(der) => PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(der.as_slice())),
+        let der = match &self.key {
+            ClientKey::Pkcs1(der) => PrivateKeyDer::Pkcs1(PrivatePkcs1KeyDer::from(der.as_slice())),
+            ClientKey::Sec1(der) => PrivateKeyDer::Sec1(PrivateSec1KeyDer::from(der.as_slice())),
+            ClientKey::Pkcs8(der) => PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(der.as_slice())),
+            ClientKey::Recorded(signatures) => {
+                return Some(Arc::new(RecordedKey::new(self.kind()?, signatures)?));
+            }
         };
         any_supported_type(&der).ok()
     }
@@ -275,7 +295,7 @@ impl SigningKey for NotedKey {
         let signer = offered.iter().find_map(|scheme| self.0.choose_scheme(&[*scheme]))?;
         let scheme = crate::report::SignatureScheme(signer.scheme().into());
         loan::borrow(|loan| loan.record.client_signature = Some(scheme));
-        Some(signer)
+        Some(Box::new(NotedSigner(signer)))
     }
 
     fn public_key(&self) -> Option<SubjectPublicKeyInfoDer<'_>> {
@@ -284,6 +304,105 @@ impl SigningKey for NotedKey {
 
     fn algorithm(&self) -> SignatureAlgorithm {
         self.0.algorithm()
+    }
+}
+
+/// A signer that tells what it signed.
+#[derive(Debug)]
+struct NotedSigner(Box<dyn Signer>);
+
+impl Signer for NotedSigner {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
+        let signature = self.0.sign(message)?;
+        let signed = ClientSignature {
+            scheme: crate::report::SignatureScheme(self.scheme().into()),
+            message: Sha256::digest(message).into(),
+            signature: Bytes::copy_from_slice(&signature),
+        };
+        loan::borrow(|loan| loan.record.signed.push(signed));
+        Ok(signature)
+    }
+
+    fn scheme(&self) -> SignatureScheme {
+        self.0.scheme()
+    }
+}
+
+/// A key that nobody has: it repeats what it once signed.
+#[derive(Debug)]
+struct RecordedKey {
+    algorithm: SignatureAlgorithm,
+    schemes: &'static [SignatureScheme],
+    signatures: Arc<[ClientSignature]>,
+}
+
+impl RecordedKey {
+    fn new(kind: KeyKind, signatures: &[ClientSignature]) -> Option<Self> {
+        use SignatureScheme as Scheme;
+        // What the library signs with for each kind of key.
+        let (algorithm, schemes): (_, &[Scheme]) = match kind {
+            KeyKind::Rsa { .. } => (
+                SignatureAlgorithm::RSA,
+                &[
+                    Scheme::RSA_PSS_SHA512,
+                    Scheme::RSA_PSS_SHA384,
+                    Scheme::RSA_PSS_SHA256,
+                    Scheme::RSA_PKCS1_SHA512,
+                    Scheme::RSA_PKCS1_SHA384,
+                    Scheme::RSA_PKCS1_SHA256,
+                ],
+            ),
+            KeyKind::Ec(Curve::P256) => {
+                (SignatureAlgorithm::ECDSA, &[Scheme::ECDSA_NISTP256_SHA256])
+            }
+            KeyKind::Ec(Curve::P384) => {
+                (SignatureAlgorithm::ECDSA, &[Scheme::ECDSA_NISTP384_SHA384])
+            }
+            KeyKind::Ec(Curve::P521) => {
+                (SignatureAlgorithm::ECDSA, &[Scheme::ECDSA_NISTP521_SHA512])
+            }
+            KeyKind::Ed25519 => (SignatureAlgorithm::ED25519, &[Scheme::ED25519]),
+            KeyKind::Ec(_)
+            | KeyKind::RsaPss { .. }
+            | KeyKind::Ed448
+            | KeyKind::Dsa { .. }
+            | KeyKind::Other(_) => return None,
+        };
+        Some(Self { algorithm, schemes, signatures: signatures.into() })
+    }
+}
+
+impl SigningKey for RecordedKey {
+    fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
+        let scheme = *self.schemes.iter().find(|scheme| offered.contains(scheme))?;
+        Some(Box::new(RecordedSigner { scheme, signatures: self.signatures.clone() }))
+    }
+
+    fn algorithm(&self) -> SignatureAlgorithm {
+        self.algorithm
+    }
+}
+
+/// Finds what was signed among the signatures of a recorded run.
+#[derive(Debug)]
+struct RecordedSigner {
+    scheme: SignatureScheme,
+    signatures: Arc<[ClientSignature]>,
+}
+
+impl Signer for RecordedSigner {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
+        let message: [u8; 32] = Sha256::digest(message).into();
+        let scheme = u16::from(self.scheme);
+        let same = |it: &&ClientSignature| it.scheme.0 == scheme && it.message == message;
+        match self.signatures.iter().find(same) {
+            Some(known) => Ok(known.signature.to_vec()),
+            None => Err(Error::General("nothing like this was signed in the recording".into())),
+        }
+    }
+
+    fn scheme(&self) -> SignatureScheme {
+        self.scheme
     }
 }
 

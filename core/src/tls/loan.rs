@@ -9,11 +9,13 @@ use std::cell::RefCell;
 
 use bytes::Bytes;
 
+use crate::config::Watch;
 use crate::random::Random;
-use crate::report::{KeyProof, SignatureScheme, TlsError};
+use crate::report::{ClientSignature, Disclosure, KeyProof, SignatureScheme, TlsError};
 use crate::time::WallTime;
 
 use super::identity::ReadyIdentity;
+use super::key_log::Secret;
 use super::sessions::Sessions;
 
 thread_local! {
@@ -38,8 +40,24 @@ pub(super) struct Record {
     pub(super) key_proof: KeyProof,
     pub(super) client_certificate_requested: bool,
     pub(super) client_signature: Option<SignatureScheme>,
+    /// The signatures that client keys made and nobody was told of yet.
+    pub(super) signed: Vec<ClientSignature>,
     /// Why the verifier refused, in our own words.
     pub(super) refusal: Option<TlsError>,
+    pub(super) watch: Watch,
+    /// What encrypted messages said, if messages are watched and until that is told.
+    pub(super) disclosures: Vec<Disclosure>,
+    /// If they are wanted, and until they are told.
+    pub(super) secrets: Vec<Secret>,
+}
+
+impl Record {
+    /// Notes what an encrypted message said, if somebody wants to know.
+    pub(super) fn disclose(&mut self, disclosure: impl FnOnce() -> Disclosure) {
+        if self.watch.messages {
+            self.disclosures.push(disclosure());
+        }
+    }
 }
 
 /// Lends `loan` to this thread while `call` runs. The loan is `None` only inside such a call.

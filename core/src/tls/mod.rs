@@ -1,7 +1,10 @@
 //! TLS: bytes in, bytes and facts out.
 
 mod groups;
+mod handshake;
+mod hybrid;
 mod identity;
+mod key_log;
 mod loan;
 mod provider;
 mod sessions;
@@ -12,7 +15,12 @@ mod tunnel;
 mod watch;
 mod witness;
 
+pub use handshake::{
+    Extension, ExtensionContent, HandshakeContent, HandshakeMessage, Hello, KeyShare,
+};
 pub use identity::{Identity, IdentityError};
+pub use key_log::Secret;
+pub(crate) use provider::RUSTLS;
 pub use provider::Setup;
 pub use sessions::SessionKey;
 pub(crate) use sessions::{SessionCache, Sessions};

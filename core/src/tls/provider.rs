@@ -9,10 +9,15 @@ use rustls::version::{TLS12, TLS13};
 use rustls_pki_types::{ServerName, UnixTime};
 
 use crate::config::{Offer, OfferFlaw, Versions};
+use crate::report::Group;
 
 use super::identity::ReadyIdentity;
+use super::key_log::LentKeyLog;
 use super::sessions::LentSessions;
 use super::{groups, loan, witness};
+
+/// The version of rustls: the octets that it sends depend on it.
+pub(crate) const RUSTLS: &str = "0.23.46";
 
 /// What a connection needs to begin: one for each Offer, shared by all its connections.
 #[derive(Clone, Debug)]
@@ -26,12 +31,13 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Prepares connections that make this offer.
+    /// Prepares connections that make this offer. All their randomness is that of the run if they
+    /// are to be `repeatable`; else the secrets of ML-KEM come from the system.
     ///
     /// # Errors
     ///
     /// [`OfferFlaw::NoVersion`], [`OfferFlaw::NoGroup`] or [`OfferFlaw::NoSuite`].
-    pub fn new(offer: Arc<Offer>) -> Result<Self, OfferFlaw> {
+    pub fn new(offer: Arc<Offer>, repeatable: bool) -> Result<Self, OfferFlaw> {
         if offer.versions == (Versions { tls12: false, tls13: false }) {
             return Err(OfferFlaw::NoVersion);
         }
@@ -40,8 +46,8 @@ impl Setup {
         }
         let mut provider = aws_lc_rs::default_provider();
         provider.secure_random = &LentRandom;
-        provider.kx_groups =
-            offer.groups.0.iter().map(|group| groups::implementation(*group)).collect();
+        let implementation = |group: &Group| groups::implementation(*group, repeatable);
+        provider.kx_groups = offer.groups.0.iter().map(implementation).collect();
         if let Some(suites) = &offer.suites {
             let all = std::mem::take(&mut provider.cipher_suites);
             let known = |number: &u16| all.iter().find(|suite| u16::from(suite.suite()) == *number);
@@ -63,6 +69,7 @@ impl Setup {
             .with_client_cert_resolver(witness::resolver());
         config.enable_sni = server_name.is_some();
         config.resumption = Resumption::store(SESSIONS.clone());
+        config.key_log = KEY_LOG.clone();
         let server_name = match server_name {
             Some(name) => name,
             // Stands in where no name is sent; an address is never put into SNI.
@@ -86,6 +93,8 @@ impl Setup {
 
 static CLOCK: LazyLock<Arc<dyn TimeProvider>> = LazyLock::new(|| Arc::new(LentClock));
 static SESSIONS: LazyLock<Arc<LentSessions>> = LazyLock::new(|| Arc::new(LentSessions));
+static KEY_LOG: LazyLock<Arc<LentKeyLog>> = LazyLock::new(|| Arc::new(LentKeyLog));
+
 /// The randomness of whichever connection is at work.
 #[derive(Debug)]
 struct LentRandom;

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::config::Offer;
 use crate::limits;
-use crate::report::{Peer, PeerAddress};
+use crate::report::{Disclosure, Peer, PeerAddress};
 
 use super::loan;
 
@@ -139,6 +139,7 @@ impl ClientSessionStore for LentSessions {
     }
 
     fn insert_tls13_ticket(&self, _: ServerName<'static>, value: Tls13ClientSessionValue) {
+        loan::borrow(|loan| loan.record.disclose(|| Disclosure::Ticket));
         with(|sessions| {
             if sessions.tls13.len() == limits::TICKETS {
                 sessions.tls13.pop_front();

@@ -116,7 +116,7 @@ fn setup(version: TlsVersion, groups: &[Group]) -> Arc<Setup> {
     let versions =
         Versions { tls12: version == TlsVersion::Tls12, tls13: version == TlsVersion::Tls13 };
     let offer = Offer { versions, groups: Groups(groups.to_vec()), ..Offer::default() };
-    Arc::new(Setup::new(Arc::new(offer)).expect("offers something"))
+    Arc::new(Setup::new(Arc::new(offer), false).expect("offers something"))
 }
 
 fn server() -> Arc<ServerConfig> {
@@ -361,16 +361,16 @@ fn a_server_must_own_the_key_it_shows() {
 #[test]
 fn an_offer_of_nothing_is_refused() {
     let nothing = Offer { suites: Some(vec![]), ..Offer::default() };
-    assert!(Setup::new(Arc::new(nothing)).is_err());
+    assert!(Setup::new(Arc::new(nothing), false).is_err());
     let versions = Versions { tls12: false, tls13: false };
-    assert!(Setup::new(Arc::new(Offer { versions, ..Offer::default() })).is_err());
+    assert!(Setup::new(Arc::new(Offer { versions, ..Offer::default() }), false).is_err());
 }
 
 #[test]
 fn server_names_are_sent_only_where_they_can_be() {
     let name = |name: &str| {
         let server_name = Some(name.to_owned());
-        Setup::new(Arc::new(Offer { server_name, ..Offer::default() })).ok()?.server_name()
+        Setup::new(Arc::new(Offer { server_name, ..Offer::default() }), false).ok()?.server_name()
     };
     assert_eq!(name("MX.example.org"), Some("mx.example.org".to_owned()));
     assert_eq!(name("_odd.example.org"), Some("_odd.example.org".to_owned()));
@@ -393,7 +393,7 @@ fn raw_public_keys_prove_themselves() {
         certificates: ServerCertificates::RawPublicKey,
         ..Offer::default()
     };
-    let setup = Arc::new(Setup::new(Arc::new(offer)).expect("offers something"));
+    let setup = Arc::new(Setup::new(Arc::new(offer), false).expect("offers something"));
     let mut pair = Pair::new(&setup, &raw, 1);
     pair.settle(usize::MAX);
     let facts = pair.facts.expect("complete");
@@ -404,4 +404,11 @@ fn raw_public_keys_prove_themselves() {
     let mut pair = Pair::new(&setup, &server(), 1);
     pair.settle(usize::MAX);
     assert!(pair.error.is_some() && pair.facts.is_none());
+}
+
+#[test]
+fn the_version_of_the_library_is_told_as_it_is() {
+    let lock = include_str!("../../../Cargo.lock");
+    let version = lock.split("name = \"rustls\"\nversion = \"").nth(1).unwrap();
+    assert!(version.starts_with(&format!("{}\"", super::RUSTLS)));
 }

@@ -15,7 +15,7 @@ use rustls::{Error, HandshakeKind, InvalidMessage, ProtocolVersion};
 use crate::config::Watch;
 use crate::limits;
 use crate::random::Random;
-use crate::report::{Alert, Direction, TlsError, TlsFacts, TlsNote, TlsVersion};
+use crate::report::{Alert, Direction, TlsError, TlsFacts, TlsMessage, TlsNote, TlsVersion};
 use crate::time::WallTime;
 
 use super::groups;
@@ -79,7 +79,7 @@ impl Tunnel {
         watch: Watch,
     ) -> Result<(Self, Flow), TlsError> {
         let identity = setup.identity.clone();
-        let record = Record::default();
+        let record = Record { watch, ..Record::default() };
         let mut loan = Some(Loan { random, wall_time, sessions, identity, record });
         let conn = lend(&mut loan, || {
             UnbufferedClientConnection::new(setup.config.clone(), setup.server_name.clone())
@@ -128,7 +128,10 @@ impl Tunnel {
             return Flow::default();
         }
         self.unsent.extend_from_slice(plain);
-        self.process(wall_time)
+        let note = self.text_note(Direction::Sent, plain);
+        let mut flow = self.process(wall_time);
+        flow.notes.splice(..0, note);
+        flow
     }
 
     /// Says close_notify (RFC 8446 section 6.1). Before the handshake is complete there is no way
@@ -197,6 +200,7 @@ impl Tunnel {
         let stored = self.sessions_stored();
         while self.turn(&mut flow) {}
         flow.session_stored = self.sessions_stored() > stored;
+        self.disclose(&mut flow.notes);
         if flow.error.is_some() {
             self.state = State::Broken;
             self.flush_alert(&mut flow);
@@ -210,7 +214,32 @@ impl Tunnel {
                 watcher.complete(&mut flow.notes);
             }
         }
+        flow.notes.extend(self.text_note(Direction::Received, &flow.from_peer));
         flow
+    }
+
+    /// Takes out what was noted while rustls ran. In TLS 1.2 all of it was on the wire too.
+    fn disclose(&mut self, notes: &mut Vec<TlsNote>) {
+        let Some(Loan { record, .. }) = &mut self.loan else { return };
+        notes.extend(record.secrets.drain(..).map(TlsNote::Secret));
+        notes.extend(record.signed.drain(..).map(TlsNote::Signed));
+        let disclosures = record.disclosures.drain(..);
+        if self.conn.protocol_version() == Some(ProtocolVersion::TLSv1_3) {
+            notes.extend(disclosures.map(|disclosure| {
+                TlsNote::Message(Direction::Received, TlsMessage::Disclosed(disclosure))
+            }));
+        }
+    }
+
+    /// Tells of plain text, if somebody wants to know.
+    fn text_note(&self, direction: Direction, text: &[u8]) -> Option<TlsNote> {
+        let wanted = self.loan.as_ref().is_some_and(|loan| loan.record.watch.session_bytes);
+        let beginning = || Bytes::copy_from_slice(text.get(..TEXT_SHOWN).unwrap_or(text));
+        (wanted && !text.is_empty()).then(|| TlsNote::Text {
+            direction,
+            octets: text.len(),
+            beginning: beginning(),
+        })
     }
 
     /// Takes one step; `false` when rustls has nothing more to do.
@@ -279,6 +308,9 @@ impl fmt::Debug for Tunnel {
         f.debug_struct("Tunnel").field("state", &self.state).finish_non_exhaustive()
     }
 }
+
+/// Octets of plain text that a note shows; the reference's number.
+const TEXT_SHOWN: usize = 40;
 
 /// What a write into a buffer came to.
 enum Written {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::config::Watch;
-use crate::report::{Alert, Direction, TlsMessage, TlsNote};
+use crate::report::{Alert, Direction, HandshakeMessage, RecordHeader, TlsMessage, TlsNote};
 
 /// Takes both directions of a connection apart into records (RFC 8446 section 5.1).
 #[derive(Debug)]
@@ -19,9 +19,8 @@ pub(super) struct Watcher {
 struct Side {
     /// The record under way; at most a header and 64 KiB.
     record: Vec<u8>,
-    /// The handshake message under way: octets still to come, and its unread header.
-    message_rest: usize,
-    message_header: Vec<u8>,
+    /// The handshake message under way, with its header; bounded as the handshake is.
+    message: Vec<u8>,
     encrypted: bool,
     /// The stream is no TLS: nothing more can be told.
     lost: bool,
@@ -68,6 +67,9 @@ impl Watcher {
                 [kind, 3, ..] if (CHANGE_CIPHER_SPEC..=APPLICATION_DATA).contains(&kind) => {}
                 _ => side.lost = true,
             }
+            if self.watch.messages && size == HEADER {
+                notes.extend(header(&side.record).map(|header| TlsNote::Record(from, header)));
+            }
             if wire {
                 // As OpenSSL reads them: the header, then the body.
                 let piece = if size == HEADER { &side.record[..] } else { &side.record[HEADER..] };
@@ -106,7 +108,7 @@ fn is_hello(body: &[u8]) -> bool {
 impl Side {
     /// Reads a complete record.
     fn read_record(&mut self, from: Direction, complete: bool, notes: &mut Vec<TlsNote>) {
-        let (Some(kind), Some(mut body)) = (self.record.first(), self.record.get(HEADER..)) else {
+        let (Some(kind), Some(body)) = (self.record.first(), self.record.get(HEADER..)) else {
             return;
         };
         match (*kind, self.encrypted) {
@@ -124,25 +126,38 @@ impl Side {
             // Behind a HelloRetryRequest the second hellos are plain although a ChangeCipherSpec
             // went before (RFC 8446 appendix D.4).
             (HANDSHAKE, encrypted) if !encrypted || is_hello(body) => {
-                while !body.is_empty() {
-                    let skipped = self.message_rest.min(body.len());
-                    self.message_rest -= skipped;
-                    body = &body[skipped..];
-                    let wanted = (4 - self.message_header.len()).min(body.len());
-                    self.message_header.extend_from_slice(&body[..wanted]);
-                    body = &body[wanted..];
-                    if let [message, high, middle, low] = *self.message_header {
-                        notes.push(TlsNote::Message(from, TlsMessage::Plain(message)));
-                        let size = u32::from_be_bytes([0, high, middle, low]);
-                        self.message_rest = usize::try_from(size).unwrap_or(usize::MAX);
-                        self.message_header.clear();
-                    }
-                }
+                self.message.extend_from_slice(body);
+                self.read_messages(from, notes);
             }
             (APPLICATION_DATA | HANDSHAKE, _) if !complete => {
                 notes.push(TlsNote::Message(from, TlsMessage::Encrypted));
             }
             _ => {}
         }
+    }
+
+    /// Takes complete handshake messages out of what came.
+    fn read_messages(&mut self, from: Direction, notes: &mut Vec<TlsNote>) {
+        while let [kind, high, middle, low, rest @ ..] = &*self.message {
+            let size = u32::from_be_bytes([0, *high, *middle, *low]);
+            let Some(body) = usize::try_from(size).ok().and_then(|size| rest.get(..size)) else {
+                break;
+            };
+            let message = HandshakeMessage::read(*kind, body);
+            let size = body.len();
+            notes.push(TlsNote::Message(from, TlsMessage::Plain(message)));
+            self.message.drain(..4 + size);
+        }
+    }
+}
+
+fn header(record: &[u8]) -> Option<RecordHeader> {
+    match *record {
+        [kind, major, minor, high, low] => Some(RecordHeader {
+            kind,
+            version: u16::from_be_bytes([major, minor]),
+            octets: u16::from_be_bytes([high, low]),
+        }),
+        _ => None,
     }
 }

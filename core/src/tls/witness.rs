@@ -17,7 +17,8 @@ use crate::cert::{
     Certificate, Hash, SignatureError, TLS12_SCHEMES, scheme_hash, verify_handshake,
 };
 use crate::config::ServerCertificates;
-use crate::report::{KeyProof, SignatureScheme, TlsError, TlsVersion};
+use crate::limits;
+use crate::report::{Disclosure, KeyProof, SignatureScheme, TlsError, TlsVersion};
 
 use super::loan;
 
@@ -83,6 +84,7 @@ impl Witness {
                 Err(_) => KeyProof::Unverifiable,
             };
             loan.record.refusal.clone_from(&refusal);
+            loan.record.disclose(|| Disclosure::Signature(SignatureScheme(scheme)));
         });
         match refusal {
             None => Ok(HandshakeSignatureValid::assertion()),
@@ -94,12 +96,17 @@ impl Witness {
 impl ServerCertVerifier for Witness {
     fn verify_server_cert(
         &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
         _server_name: &ServerName<'_>,
         ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        let chain = || {
+            let chain = std::iter::once(end_entity).chain(intermediates);
+            chain.map(|der| Bytes::copy_from_slice(der)).take(limits::CHAIN).collect()
+        };
+        loan::borrow(|loan| loan.record.disclose(|| Disclosure::Certificate(chain())));
         if !ocsp_response.is_empty() {
             let ocsp = Bytes::copy_from_slice(ocsp_response);
             loan::borrow(|loan| loan.record.ocsp = Some(ocsp));
@@ -147,6 +154,10 @@ impl ResolvesClientCert for LentIdentity {
     ) -> Option<Arc<CertifiedKey>> {
         let identity = loan::borrow(|loan| {
             loan.record.client_certificate_requested = true;
+            loan.record.disclose(|| {
+                let schemes = schemes.iter().map(|scheme| SignatureScheme((*scheme).into()));
+                Disclosure::CertificateRequest(schemes.collect())
+            });
             loan.identity.clone()
         })?;
         identity.choose(schemes)

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::sync::{Arc, OnceLock};
 
 use rustls::crypto::aws_lc_rs as provider;
-use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::server::{NoServerSessionStorage, ProducesTickets, WebPkiClientVerifier};
 use rustls::{
     NamedGroup, RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion, version,
 };
@@ -54,6 +54,30 @@ pub enum Tickets {
     WithData(usize),
     /// Sessions travel inside the tickets, with TLS 1.2 too (RFC 5077).
     Sealed(usize),
+    /// One ticket of so many octets, which the server knows nothing of when it sees it again.
+    Useless(usize),
+}
+
+/// The tickets of [`Tickets::Useless`].
+#[derive(Debug)]
+struct UselessTickets(usize);
+
+impl ProducesTickets for UselessTickets {
+    fn enabled(&self) -> bool {
+        true
+    }
+
+    fn lifetime(&self) -> u32 {
+        7200
+    }
+
+    fn encrypt(&self, _: &[u8]) -> Option<Vec<u8>> {
+        Some(vec![7; self.0])
+    }
+
+    fn decrypt(&self, _: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 impl Default for TlsSetup {
@@ -175,6 +199,10 @@ impl TlsSetup {
             Tickets::Sealed(number) => {
                 config.send_tls13_tickets = number;
                 config.ticketer = provider::Ticketer::new().expect("there is randomness");
+            }
+            Tickets::Useless(octets) => {
+                config.send_tls13_tickets = 1;
+                config.ticketer = Arc::new(UselessTickets(octets));
             }
         }
         config

@@ -22,6 +22,23 @@ fn tlsa_records_decide() {
     }
 }
 
+/// Every certificate usage, selector and matching type, right and wrong, on the same server.
+#[test]
+fn all_kinds_of_tlsa_records() {
+    let Some(servers) = Servers::find() else { return };
+    for usage in [2, 3] {
+        for (selector, matching) in [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)] {
+            let record = format!("{usage}{selector}{matching}");
+            let verified = |name: &str| {
+                let lines = servers.agree(&format!("-c {name}{record}.postfix.test"), &[]);
+                lines.last().is_some_and(|line| line.contains("Verified TLS connection"))
+            };
+            assert!(verified("d"), "{record}");
+            assert!(!verified("x"), "{record}");
+        }
+    }
+}
+
 #[test]
 fn certificate_authorities_and_names_decide() {
     let Some(servers) = Servers::find() else { return };

@@ -3,14 +3,14 @@
 use bytes::Bytes;
 use tlsfinger_core::cert::Digest;
 use tlsfinger_core::config::{
-    Anchor, Level, MatchRule, Offer, Pin, Policy, ServerCertificates, read_trust,
+    Anchor, Level, MatchRule, Offer, Pin, Policy, ServerCertificates, TrustStore, read_trust,
 };
 use tlsfinger_core::judge::{
     LinkCache, Match, NameProblem, ReferenceNames, Status, VerifyError, judge,
 };
 use tlsfinger_core::report::{KeyProof, TlsFacts};
 
-use super::chains::{HOST, NOW, chain, facts, tlsa};
+use super::chains::{Chain, HOST, NOW, chain, facts, tlsa};
 
 fn names() -> ReferenceNames {
     let host = HOST.to_owned();
@@ -187,6 +187,28 @@ fn files_name_the_place() {
     let mut store = tlsfinger_core::config::TrustStore::default();
     let error = store.add_pem(foreign.as_bytes()).expect_err("holds no certificate");
     assert_eq!(error.to_string(), "no certificate");
+}
+
+/// Lists of Web roots hold no certificates, but servers may send theirs.
+#[test]
+fn roots_known_by_key_only() {
+    for (name, status) in [
+        ("good", Status::Verified),
+        ("with-root", Status::Verified),
+        ("direct", Status::Verified),
+        ("authority-issuer-right", Status::Verified),
+        ("mimic", Status::Untrusted),
+        ("unknown-root-sent", Status::Untrusted),
+        ("signed-badly-ca", Status::Untrusted),
+    ] {
+        let chain = chain(name);
+        let root =
+            rustls_pki_types::CertificateDer::from(chain.root.expect("is there").der().to_vec());
+        let mut trust = TrustStore::default();
+        trust.add_anchor(&webpki::anchor_from_trusted_cert(&root).expect("is an anchor"));
+        let bare = Chain { sent: chain.sent, trust, root: None };
+        assert_eq!(bare.judge(Level::Verify, Policy::default(), &[]).status, status, "{name}");
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ use domain::zonefile::inplace::{Entry, Zonefile};
 
 use super::key::{Budget, Ds, Key, is_known_algorithm};
 use super::proof::Flaw;
+use crate::resolve::RecordType;
 use crate::resolve::name::Name;
 
 /// The keys that trust begins with, by zone. Closer ones come first for names below them.
@@ -99,6 +100,24 @@ impl fmt::Debug for TrustAnchors {
             (zone.fmt_with_dot().to_string(), tags)
         });
         f.debug_map().entries(tags).finish()
+    }
+}
+
+/// In the form of a zone file that [`parse`](TrustAnchors::parse) reads (RFC 3597 section 5).
+impl fmt::Display for TrustAnchors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (zone, anchors) in &self.zones {
+            for anchor in anchors {
+                let (record, data) = match anchor {
+                    Anchor::Ds(ds) => (RecordType::DS, ds.data()),
+                    Anchor::Key(key) => (RecordType::DNSKEY, key.data()),
+                };
+                write!(f, "{} IN TYPE{} \\# {} ", zone.fmt_with_dot(), record.0, data.len())?;
+                data.iter().try_for_each(|octet| write!(f, "{octet:02x}"))?;
+                writeln!(f)?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct Ds {
     pub(crate) tag: u16,
     pub(crate) algorithm: u8,
     pub(crate) digest_type: u8,
-    digest: Bytes,
+    data: Bytes,
 }
 
 /// Which signature made an RRset good.
@@ -98,6 +98,11 @@ impl Key {
         Some(Self { flags, protocol, algorithm, tag: key_tag(data), data: data.clone() })
     }
 
+    /// The record data.
+    pub(super) fn data(&self) -> &Bytes {
+        &self.data
+    }
+
     /// Tells whether it may sign a zone's data: RFC 4034 section 2.1, and RFC 5011 section 2.1 for
     /// the flag that revokes it.
     pub(crate) fn signs_zones(&self) -> bool {
@@ -110,7 +115,7 @@ impl Key {
             return Ok(false);
         }
         budget.digest()?;
-        Ok(ds_digest(zone, &self.data, ds.digest_type).is_some_and(|found| found == ds.digest))
+        Ok(ds_digest(zone, &self.data, ds.digest_type).is_some_and(|found| found == ds.digest()))
     }
 
     fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
@@ -142,7 +147,16 @@ impl Ds {
     pub(crate) fn parse(data: &Bytes) -> Option<Self> {
         let [t0, t1, algorithm, digest_type] = *data.first_chunk()?;
         let tag = u16::from_be_bytes([t0, t1]);
-        Some(Self { tag, algorithm, digest_type, digest: data.slice(4..) })
+        Some(Self { tag, algorithm, digest_type, data: data.clone() })
+    }
+
+    /// The record data.
+    pub(super) fn data(&self) -> &Bytes {
+        &self.data
+    }
+
+    fn digest(&self) -> &[u8] {
+        self.data.get(4..).unwrap_or_default()
     }
 
     /// Tells whether it can be followed.

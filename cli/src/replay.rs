@@ -1,0 +1,236 @@
+//! `tlsfinger replay FILE...`: a recorded run again, without a network.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use tlsfinger_core::Notice;
+use tlsfinger_core::config::{Config, Level};
+use tlsfinger_core::judge::{Exactness, LinkCache, judge_again};
+use tlsfinger_core::report::{Event, Report, Session};
+use tlsfinger_core::trace::{Trace, TraceError};
+
+use crate::complain;
+use crate::flags::{self, Asked, Page, Refusal};
+use crate::line::{Line, Message};
+use crate::options::Options;
+use crate::printer::Printer;
+use crate::program::Program;
+use crate::record;
+use crate::run::exit_status;
+use crate::settings::{self, SettingError, System};
+use crate::text::Narrator;
+use crate::usage::{self, UsageError};
+
+/// What `replay` is asked for.
+#[derive(Debug)]
+struct Wish {
+    /// Rewrite what is expected.
+    bless: bool,
+    /// Judge by these options instead of the recorded ones.
+    policy: Option<Options>,
+    files: Vec<OsString>,
+}
+
+/// Obeys the command line behind the word `replay`.
+pub(crate) fn obey<W: Write>(
+    program: &Program,
+    arguments: impl Iterator<Item = OsString>,
+    system: &System,
+    printer: &mut Printer<W>,
+) -> Result<ExitCode, Refusal> {
+    let Some(wish) = wish(arguments)? else {
+        printer.show(&usage::replay_help(program));
+        return Ok(ExitCode::SUCCESS);
+    };
+    let mut status = ExitCode::SUCCESS;
+    for file in &wish.files {
+        let path = Path::new(file);
+        let text = (system.read)(path).map_err(SettingError::File)?.text;
+        let name = path.display();
+        let text = String::from_utf8(text)
+            .map_err(|_| SettingError::Trace(name.to_string(), "not UTF-8".to_owned()))?;
+        let trace = Trace::parse(&text).map_err(|error: TraceError| {
+            SettingError::Trace(name.to_string(), error.to_string())
+        })?;
+        let (ended, difference) = match &wish.policy {
+            None => tell_again(&trace, printer),
+            Some(policy) => {
+                let config = settings::judge_by(policy, &trace.header().config, system, printer)?;
+                judge(&trace, &config, policy.level.is_some(), printer)
+            }
+        };
+        match difference {
+            None => status = ended,
+            Some((_, again)) if wish.bless => {
+                fs::write(path, again)
+                    .map_err(|error| SettingError::Trace(name.to_string(), error.to_string()))?;
+            }
+            Some((difference, _)) => {
+                difference.lines().enumerate().for_each(|(number, line)| {
+                    let head = if number == 0 { format!("{name}: ") } else { String::new() };
+                    complain(&Line::bare(&format!("{head}{line}")));
+                });
+                status = ExitCode::FAILURE;
+            }
+        }
+    }
+    Ok(status)
+}
+
+/// What an output that differs looks like, and the trace as it is now.
+type Difference = Option<(String, String)>;
+
+/// Tells what was told when the trace was recorded.
+fn tell_again<W: Write>(trace: &Trace<'_>, printer: &mut Printer<W>) -> (ExitCode, Difference) {
+    let (settings, notes) = record::settings(trace.header());
+    printer.set_charset(settings.show.charset);
+    notes.iter().for_each(|note| printer.say(note));
+    let mut narrator = Narrator::new(&settings, &record::program(trace.header()));
+    let mut status = ExitCode::SUCCESS;
+    let played = trace.play(|notice| match notice {
+        Notice::Event(event) => narrator.tell(&event, &mut |message| printer.say(&message)),
+        Notice::Report(report) => status = exit_status(&report),
+    });
+    (status, played.difference.map(|difference| (difference.to_string(), played.text)))
+}
+
+/// Judges what was observed by another policy.
+fn judge<W: Write>(
+    trace: &Trace<'_>,
+    config: &Config,
+    other_level: bool,
+    printer: &mut Printer<W>,
+) -> (ExitCode, Difference) {
+    let mut report = None;
+    let played = trace.play(|notice| {
+        if let Notice::Report(finished) = notice {
+            report = Some(finished);
+        }
+    });
+    let (settings, _) = record::settings(trace.header());
+    let settings = settings::Settings { config: config.clone(), ..settings };
+    let mut narrator = Narrator::new(&settings, &record::program(trace.header()));
+    let sessions =
+        report.as_deref().map(|report: &Report| &report.sessions[..]).unwrap_or_default();
+    let mut links = LinkCache::default();
+    for Session { observation, grounds, .. } in sessions {
+        let (Some(facts), Some(grounds)) = (&observation.tls, grounds) else {
+            printer.say(&Message::info(format!("{}: there was no TLS", observation.peer)));
+            continue;
+        };
+        // A level of DANE stands for the one that its records led to.
+        let (is_dane, was_dane) = (is_dane(config.level), is_dane(trace.header().config.level));
+        let level = if !other_level || is_dane && was_dane { grounds.level } else { config.level };
+        let again = judge_again(
+            observation,
+            &config.policy,
+            level,
+            &grounds.tlsa,
+            &grounds.names,
+            grounds.time,
+            &mut links,
+        );
+        let Some((verdict, exactness)) = again else { continue };
+        let event = Event::Judged(observation.peer.clone(), facts.clone(), verdict.into());
+        narrator.tell(&event, &mut |message| printer.say(&message));
+        let worth = match exactness {
+            Exactness::Exact if is_dane && !was_dane => "not exact: no TLSA records were looked up",
+            Exactness::Exact => "exact: the same would have been offered",
+            Exactness::OtherOffer => "not exact: something else would have been offered",
+        };
+        let peer = &observation.peer;
+        printer.say(&Message::info(format!(
+            "{peer}: judged again at level {}, {worth}",
+            level.word()
+        )));
+    }
+    let status = report.as_deref().map_or(ExitCode::SUCCESS, exit_status);
+    (status, played.difference.map(|difference| (difference.to_string(), played.text)))
+}
+
+fn is_dane(level: Level) -> bool {
+    matches!(level, Level::HalfDane | Level::Dane | Level::DaneOnly)
+}
+
+/// Reads the command line; `None` asks for help.
+fn wish(arguments: impl Iterator<Item = OsString>) -> Result<Option<Wish>, Refusal> {
+    let (mut bless, mut matches, mut rest) = (false, Vec::new(), Vec::new());
+    let mut arguments = arguments;
+    while let Some(argument) = arguments.next() {
+        if argument == "--bless" {
+            bless = true;
+        } else if argument == "--match" {
+            let missing = Refusal::Usage(UsageError::MissingLong("match".to_owned()));
+            matches.push(arguments.next().ok_or(missing)?);
+        } else {
+            let ends = argument == "--";
+            rest.push(argument);
+            if ends {
+                rest.extend(arguments);
+                break;
+            }
+        }
+    }
+    let mut options = match flags::parse(rest, true)? {
+        Asked::Probe(options) => *options,
+        Asked::Page(Page::Help | Page::Version) => return Ok(None),
+    };
+    let files = std::mem::replace(&mut options.operands, matches);
+    let Options { level, ca_file, ca_path, webpki_roots, trust_anchors, operands, .. } =
+        options.clone();
+    let usable = Options {
+        level,
+        ca_file,
+        ca_path,
+        webpki_roots,
+        trust_anchors,
+        operands,
+        ..Options::default()
+    };
+    if options != usable {
+        return Err(Refusal::Usage(UsageError::NotForReplay));
+    }
+    if files.is_empty() {
+        return Err(Refusal::Usage(UsageError::NoTrace));
+    }
+    let policy = (options != Options::default()).then_some(options);
+    if bless && policy.is_some() {
+        return Err(Refusal::Usage(UsageError::NotForReplay));
+    }
+    Ok(Some(Wish { bless, policy, files }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(words: &[&str]) -> Result<Option<Wish>, Refusal> {
+        wish(words.iter().map(OsString::from))
+    }
+
+    #[test]
+    fn command_lines() {
+        let plain = read(&["--bless", "a", "b"]).unwrap().unwrap();
+        assert!(plain.bless && plain.policy.is_none());
+        assert_eq!(plain.files, ["a", "b"]);
+        let anew = read(&["-l", "secure", "--match", "x", "-F", "f", "a"]).unwrap().unwrap();
+        let policy = anew.policy.unwrap();
+        assert_eq!(
+            (policy.level.as_deref(), &policy.operands[..]),
+            (Some("secure"), &["x".into()][..])
+        );
+        assert_eq!(anew.files, ["a"]);
+        assert!(read(&["--help"]).unwrap().is_none());
+        for (words, error) in [
+            (&["-lmay"][..], UsageError::NoTrace),
+            (&["-r1", "a"], UsageError::NotForReplay),
+            (&["--bless", "-lmay", "a"], UsageError::NotForReplay),
+            (&["a", "--match"], UsageError::MissingLong("match".to_owned())),
+        ] {
+            assert_eq!(read(words).unwrap_err(), Refusal::Usage(error), "{words:?}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! `--record` and `tlsfinger replay`, by the program itself against a server on loopback.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Output;
+
+use tlsfinger_tests::certs;
+use tlsfinger_tests::loopback::{Loopback, Scratch};
+use tlsfinger_tests::peer::{ClientAuth, Script, TlsSetup};
+use tlsfinger_tests::program;
+
+/// What a run printed, and its exit status.
+fn printed(output: &Output) -> (String, Option<i32>) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("it prints text");
+    (text(&output.stdout) + &text(&output.stderr), output.status.code())
+}
+
+/// Records a run with post-quantum key exchange and a client certificate.
+fn record(scratch: &Scratch, file: &str, runtime: &str) -> (String, String) {
+    let tls = TlsSetup::only_13().client_auth(ClientAuth::Requested);
+    let server = Loopback::tcp(Script::smtp().tls(tls)).expect("there are ports");
+    let client = scratch.file("client.pem");
+    std::fs::write(&client, certs::client_pem()).expect("the folder can be written");
+    let file = scratch.file(file);
+    let file = file.to_str().expect("a name");
+    let destination = format!("[127.0.0.1]:{}", server.port());
+    let arguments = [
+        "--record",
+        file,
+        &format!("--runtime={runtime}"),
+        "-lsecure",
+        "-Lsummary,untrusted",
+        "-k",
+        client.to_str().expect("a name"),
+        "-omyhostname=client.example",
+        &destination,
+    ];
+    let (told, status) = printed(&program::run(scratch.path(), &arguments));
+    assert_eq!(status, Some(0), "{told}");
+    assert!(told.contains("key-exchange X25519MLKEM768"), "{told}");
+    assert!(told.contains("client-signature ECDSA"), "{told}");
+    (told, file.to_owned())
+}
+
+fn replay(scratch: &Path, arguments: &[&str]) -> (String, Option<i32>) {
+    printed(&program::run(scratch, &[&["replay"], arguments].concat()))
+}
+
+#[test]
+fn a_recorded_run_is_told_again_without_a_network() {
+    let scratch = Scratch::new().expect("a folder");
+    for runtime in ["blocking", "smol"] {
+        let (told, file) = record(&scratch, &format!("{runtime}.trace"), runtime);
+        let mode = std::fs::metadata(&file).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let text = std::fs::read_to_string(&file).expect("it is text");
+        assert!(text.lines().next().expect("a line").contains("can decrypt"));
+        // Neither the key nor the place where it was read.
+        let secret = certs::client_pem().lines().nth(1).expect("a line").to_owned();
+        assert!(!text.contains(&secret) && !text.contains("client.pem"));
+        assert_eq!(replay(scratch.path(), &[&file]), (told, Some(0)));
+    }
+}
+
+#[test]
+fn traces_are_not_written_over() {
+    let scratch = Scratch::new().expect("a folder");
+    let file = scratch.file("there");
+    std::fs::write(&file, "precious").expect("the folder can be written");
+    let name = file.to_str().expect("a name");
+    let output = program::run(scratch.path(), &["--record", name, "[127.0.0.1]"]);
+    let expected = format!("tlsfinger: fatal: cannot record to {name}: File exists\n");
+    assert_eq!(printed(&output), (expected, Some(1)));
+    assert_eq!(std::fs::read(&file).expect("it is there"), b"precious");
+}
+
+#[test]
+fn differences_are_shown_until_they_are_blessed() {
+    let scratch = Scratch::new().expect("a folder");
+    let (_, file) = record(&scratch, "a.trace", "blocking");
+    let before = std::fs::read_to_string(&file).expect("it is text");
+    // As if the program had said something else.
+    let number = before.lines().position(|line| line.ends_with("\"QUIT\")")).expect("a QUIT") + 1;
+    let changed = before.replace("\"QUIT\")", "\"QUIT NOW\")");
+    std::fs::write(&file, &changed).expect("it can be written");
+    let (told, status) = replay(scratch.path(), &[&file]);
+    assert_eq!(status, Some(1));
+    let shown: Vec<_> = told.lines().rev().take(3).collect();
+    assert!(shown[2].ends_with(&format!("line {number} differs")), "{told}");
+    assert!(shown[1].starts_with("- ") && shown[1].ends_with("\"QUIT NOW\")"), "{told}");
+    assert!(shown[0].starts_with("+ ") && shown[0].ends_with("\"QUIT\")"), "{told}");
+    assert_eq!(replay(scratch.path(), &["--bless", &file]).1, Some(0));
+    assert_eq!(std::fs::read_to_string(&file).expect("it is text"), before);
+    // What is no trace is said to be none.
+    std::fs::write(&file, "# nothing\n220 hello\n").expect("it can be written");
+    let expected = format!("tlsfinger: fatal: {file}: line 2 is not of the trace format\n");
+    assert_eq!(replay(scratch.path(), &[&file]), (expected, Some(1)));
+}
+
+#[test]
+fn observations_are_judged_again() {
+    let scratch = Scratch::new().expect("a folder");
+    let (told, file) = record(&scratch, "a.trace", "blocking");
+    assert!(told.contains("Untrusted TLS connection"), "{told}");
+    let port = told.split("[127.0.0.1]:").nth(1).expect("a port").split([' ', ':', '\n']).next();
+    let peer = format!("127.0.0.1[127.0.0.1]:{}", port.expect("a port"));
+    let roots = scratch.file("roots.pem");
+    std::fs::write(&roots, certs::root_pem()).expect("the folder can be written");
+    let roots = roots.to_str().expect("a name");
+    let table: &[(&[&str], &str, &str)] = &[
+        (&["-F", roots, "--match", "mx.example.org"], "Verified", "secure, exact: the same"),
+        (&["-lmay"], "Untrusted", "may, not exact: something else"),
+        (&["-ldane"], "Untrusted", "dane, not exact: no TLSA records were looked up"),
+    ];
+    for (options, status, worth) in table {
+        let (told, exit) = replay(scratch.path(), &[*options, &[&file]].concat());
+        assert_eq!(exit, Some(0), "{told}");
+        assert!(told.contains(&format!("{status} TLS connection established to {peer}")), "{told}");
+        let last = format!("tlsfinger: {peer}: judged again at level {worth}");
+        assert!(told.lines().last().is_some_and(|line| line.starts_with(&last)), "{told}");
+    }
+}
