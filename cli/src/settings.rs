@@ -345,7 +345,7 @@ fn server_name(word: &str) -> ServerNameChoice {
 mod tests {
     use std::ffi::OsString;
 
-    use tlsfinger_core::config::{DnssecTrust, InsecureMx, Lookup};
+    use tlsfinger_core::config::{DnssecTrust, InsecureMx, Lookup, ProxyForm};
     use tlsfinger_core::resolve::ResolvConf;
 
     use super::*;
@@ -383,6 +383,40 @@ mod tests {
             result,
             notes.into_iter().map(|note| format!("{:?} {}", note.severity, note.text)).collect(),
         )
+    }
+
+    #[test]
+    fn tlsproxy_is_told_what_the_options_say() {
+        let proxy = |words: &[&str]| {
+            let (settings, _) = decide_words(&[&["-X"], words, &["a"]].concat());
+            settings.unwrap().config.proxy.unwrap()
+        };
+        let usual = proxy(&[]);
+        assert_eq!(usual.socket, Path::new("/var/spool/postfix/private/tlsproxy"));
+        assert_eq!(usual.forms, [ProxyForm::V3_11, ProxyForm::V3_7]);
+        let value = |proxy: &Proxy, name: &str| proxy.values.get(name).cloned().unwrap_or_default();
+        for (name, expected) in [
+            ("tls_daemon_random_bytes", "32"),
+            ("tls_append_default_CA", "0"),
+            ("tls_fast_shutdown_enable", "1"),
+            ("protocols", ">=TLSv1"),
+            ("cipher_grade", "medium"),
+            ("cipher_exclusions", "aNULL"),
+            ("log_level", "routine,certmatch"),
+            ("mdalg", "sha256"),
+        ] {
+            assert_eq!(value(&usual, name), expected, "{name}");
+        }
+        let set =
+            proxy(&["-oqueue_directory=/q", "-omail_version=3.7.11", "-lmay", "-F/ca", "-ghigh"]);
+        assert_eq!(
+            (set.socket, set.forms),
+            (PathBuf::from("/q/private/tlsproxy"), vec![ProxyForm::V3_7])
+        );
+        let set = proxy(&["-omail_version=3.11.6", "-lmay", "-gHigh", "-H", "a", "-H", "b"]);
+        assert_eq!(set.forms, [ProxyForm::V3_11]);
+        let values = ["cipher_exclusions", "cipher_grade", "chain_files"].map(|it| value(&set, it));
+        assert_eq!(values, ["", "High", "a, b"]);
     }
 
     #[test]

@@ -292,7 +292,8 @@ impl Visit {
     fn plan(&self, target: &Target) -> Plan {
         let config = &self.config;
         let mut policy = config.policy.clone();
-        policy.raw_public_keys = self.raw_keys == RawKeys::Wanted;
+        // tlsproxy(8) can ask for both kinds at once.
+        policy.raw_public_keys = self.raw_keys == RawKeys::Wanted && config.proxy.is_none();
         let offer = Offer::of(&policy, target.level, &names(target)).filter(|_| !config.no_tls);
         let raw = |offer: &Offer| offer.certificates == ServerCertificates::RawPublicKey;
         let proxy = offer.as_ref().and_then(|offer| self.proxy_request(target, offer));

@@ -399,16 +399,16 @@ pub struct ProxyFacts {
     /// The key bits that the algorithm has.
     pub algorithm_bits: u32,
     /// The key exchange; it has no digest.
-    pub key_exchange: ProxySignature,
+    pub key_exchange: ProxyAlgorithm,
     /// This client's signature; nameless if there was none.
-    pub client_signature: ProxySignature,
+    pub client_signature: ProxyAlgorithm,
     /// The server's signature.
-    pub server_signature: ProxySignature,
+    pub server_signature: ProxyAlgorithm,
 }
 
-/// A signature, or the key exchange, of a [`ProxyFacts`].
+/// The algorithm of a signature or of the key exchange in [`ProxyFacts`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProxySignature {
+pub struct ProxyAlgorithm {
     /// The algorithm.
     pub name: String,
     /// The curve, if it has one.

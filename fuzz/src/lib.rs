@@ -6,11 +6,11 @@ mod names;
 mod settings;
 mod verdict;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use tlsfinger_core::cert::Certificate;
-use tlsfinger_core::config::{Config, Dialect, Level};
+use tlsfinger_core::config::{Config, Dialect, Level, Proxy, ProxyForm};
 use tlsfinger_core::destination::{Destination, Place};
 use tlsfinger_core::machine::{LookupId, Stop, TransportId};
 use tlsfinger_core::{Input, Instant, IoError, IoErrorKind, Machine, Output, Probe, WallTime};
@@ -66,6 +66,14 @@ pub fn probe(data: &[u8]) {
     };
     config.watch.messages = choice & 8 != 0;
     config.watch.handshake_bytes = choice & 16 != 0;
+    config.watch.session_bytes = choice & 16 != 0;
+    if choice & 64 != 0 {
+        config.proxy = Some(Proxy {
+            socket: "/tlsproxy".into(),
+            forms: vec![ProxyForm::V3_11, ProxyForm::V3_7],
+            values: BTreeMap::new(),
+        });
+    }
     if choice & 32 != 0 {
         let host = "192.0.2.1".to_owned();
         let place = Place::Inet { host, literal: true, service: None, port: 25 };

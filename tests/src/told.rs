@@ -56,6 +56,19 @@ pub fn text(event: &Event) -> String {
             format!("malformed: {name} {target}: {problem}")
         }
         Event::Lookup(LookupNote::ServerTested(report)) => report_text(report),
+        Event::Lookup(LookupNote::Answered { name, record, result, cached }) => {
+            let result = match result {
+                Ok(owner) if owner == name => "found".to_owned(),
+                Ok(owner) => format!("found at {owner}"),
+                Err(error) => error.to_string(),
+            };
+            let cached = if *cached { " (cached)" } else { "" };
+            format!("{name} {record}: {result}{cached}")
+        }
+        Event::Lookup(LookupNote::AskedAgain { name, record, server, tcp }) => {
+            let how = if *tcp { " over TCP" } else { "" };
+            format!("{name} {record}: again at {}{how}", server.address)
+        }
         other => format!("{other:?}"),
     }
 }

@@ -985,3 +985,28 @@ fn resolver_is_tested() {
         "udp yes tcp yes edns ? ad ? signatures ? validates ? ad-without-cause ?"
     );
 }
+
+/// For those who want to see the work: each question with its end, what is asked once more, and
+/// what was known already.
+#[test]
+fn questions_are_told_if_wanted() {
+    let zones = "
+        @server 127.0.0.4 silent
+        @secure .
+        alias.test              CNAME real.test
+        real.test               A 192.0.2.1
+        _25._tcp.real.test      TLSA 3 1 1 abcd
+    ";
+    let told = |tell| {
+        let ask = ask("[alias.test]").lookup(|lookup| lookup.tell_questions = tell);
+        ask.resolv_conf("nameserver 127.0.0.4\nnameserver 127.0.0.1").told(zones)
+    };
+    let wanted = told(true);
+    for line in ["alias.test A: found at real.test", "_25._tcp.real.test TLSA: found"] {
+        assert!(wanted.iter().any(|told| told == line), "{line}: {wanted:#?}");
+    }
+    assert!(wanted.iter().any(|told| told.starts_with("alias.test A: again at ")), "{wanted:#?}");
+    assert!(wanted.iter().any(|told| told.starts_with("alias.test AAAA: Host")), "{wanted:#?}");
+    let unwanted = told(false);
+    assert!(!unwanted.iter().any(|told| told.contains(": found") || told.contains("again at")));
+}

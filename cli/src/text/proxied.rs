@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use tlsfinger_core::report::{Peer, ProxyError, ProxyFacts, ProxySignature};
+use tlsfinger_core::report::{Peer, ProxyAlgorithm, ProxyError, ProxyFacts};
 
 use super::{Narrator, lower};
 use crate::line::Message;
@@ -45,7 +45,7 @@ fn connection(facts: &ProxyFacts) -> String {
         ("server-signature", "server-digest", &facts.server_signature),
         ("client-signature", "client-digest", &facts.client_signature),
     ] {
-        let ProxySignature { name, curve, bits, digest: hash } = signature;
+        let ProxyAlgorithm { name, curve, bits, digest: hash } = signature;
         if name.is_empty() {
             continue;
         }
@@ -66,9 +66,9 @@ fn connection(facts: &ProxyFacts) -> String {
 mod tests {
     use super::*;
 
-    fn signature(name: &str, curve: &str, bits: u32, digest: &str) -> ProxySignature {
+    fn signature(name: &str, curve: &str, bits: u32, digest: &str) -> ProxyAlgorithm {
         let (name, curve, digest) = (name.to_owned(), curve.to_owned(), digest.to_owned());
-        ProxySignature { name, curve, bits, digest }
+        ProxyAlgorithm { name, curve, bits, digest }
     }
 
     #[test]

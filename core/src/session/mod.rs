@@ -7,7 +7,8 @@
 //! ```
 //!
 //! `order` holds that as a table. `dialogue` makes the steps, `stream` is plain at first and TLS
-//! from the upgrade on, `reply` and `ehlo` read what the server says.
+//! from the upgrade on, `reply` and `ehlo` read what the server says. `tlsproxy` hands the connection
+//! to a daemon that does the TLS.
 
 mod approach;
 mod dialogue;

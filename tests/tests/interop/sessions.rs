@@ -167,6 +167,37 @@ fn session_reuse() {
     servers.agree("-c -r 1 [exim.test]", &["Server declined session caching. Done reconnecting."]);
 }
 
+/// TLS by the daemon, asked for in the form that this version of it knows: found out, and told.
+#[test]
+fn tlsproxy() {
+    let Some(servers) = Servers::find() else { return };
+    let proxy = format!("-X -o queue_directory={}", servers.file("postfix/queue"));
+    for option in ["", "-o mail_version=3.7.11"] {
+        contains(
+            &servers.probe(&format!("{proxy} {option} [postfix.test]")),
+            &[
+                "< 220 2.0.0 Ready to start TLS",
+                "Verified TLS connection established to postfix.test[192.0.2.1]:25: TLSv1.3 with \
+                 cipher TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange X25519 \
+                 server-signature RSA-PSS (2048 bits) server-digest SHA256",
+                "> EHLO client.test",
+                "< 221 2.0.0 Bye",
+            ],
+        );
+    }
+    let quietly = |options: &str| servers.probe(&format!("{proxy} -c {options}"));
+    contains(
+        &quietly("-o mail_version=3.11.0 [postfix.test]"),
+        &["warning: private/tlsproxy service role \"client\" is not available"],
+    );
+    contains(
+        &servers.probe("-X -c [postfix.test]"),
+        &["warning: connect to private/tlsproxy service: No such file or directory"],
+    );
+    // The server answers the daemon's TLS with an alert.
+    contains(&quietly("[exim.test]:588"), &["warning: error receiving TLS proxy context"]);
+}
+
 #[test]
 fn no_session() {
     let Some(servers) = Servers::find() else { return };

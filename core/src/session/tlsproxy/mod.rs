@@ -22,7 +22,7 @@ use self::attributes::Group;
 pub(crate) use self::request::Request;
 use crate::context::Cx;
 use crate::machine::{Endpoint, Input, IoError, TransportId};
-use crate::report::{Peer, ProxyError, ProxyFacts, ProxySignature};
+use crate::report::{Peer, ProxyAlgorithm, ProxyError, ProxyFacts};
 
 /// A connection that is being handed over.
 #[derive(Debug)]
@@ -150,7 +150,7 @@ impl Handover {
 fn facts(group: &Group) -> Option<ProxyFacts> {
     let text = |name: &str| group.text(name).map(str::to_owned);
     let signature = |side: &str| {
-        Some(ProxySignature {
+        Some(ProxyAlgorithm {
             name: text(&format!("{side}_signature"))?,
             curve: text(&format!("{side}_signature_curve"))?,
             bits: group.number(&format!("{side}_signature_bits"))?,
@@ -167,7 +167,7 @@ fn facts(group: &Group) -> Option<ProxyFacts> {
         cipher: text("cipher_name")?,
         used_bits: group.number("cipher_usebits")?,
         algorithm_bits: group.number("cipher_algbits")?,
-        key_exchange: ProxySignature {
+        key_exchange: ProxyAlgorithm {
             name: text("key_exchange")?,
             curve: text("key_exchange_curve")?,
             bits: group.number("key_exchange_bits")?,
