@@ -26,12 +26,13 @@ _tlsfinger() {
         --critical-days) mapfile -t COMPREPLY < <(:); return ;;
         -o) mapfile -t COMPREPLY < <(:); return ;;
         --resolver) mapfile -t COMPREPLY < <(:); return ;;
-        --dnssec) mapfile -t COMPREPLY < <(compgen -W 'trust auto' -- "$word"); return ;;
+        --dnssec) mapfile -t COMPREPLY < <(compgen -W 'local trust auto' -- "$word"); return ;;
+        --trust-anchor) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
         --runtime) mapfile -t COMPREPLY < <(compgen -W 'blocking smol' -- "$word"); return ;;
         --record) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
     esac
     if [[ $word == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W '-a -S -t -T -w -m -r -X --all -f -h -M -R -l -g -p -s -H -k -K -x -A -d -F -P --webpki-roots -c -C -L -v --explain --color --json --exit-code --nagios --warn-days --critical-days -o --resolver --dnssec --runtime --record --help --version' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W '-a -S -t -T -w -m -r -X --all -f -h -M -R -l -g -p -s -H -k -K -x -A -d -F -P --webpki-roots -c -C -L -v --explain --color --json --exit-code --nagios --warn-days --critical-days -o --resolver --dnssec --trust-anchor --runtime --record --help --version' -- "$word")
     fi
 }
 complete -F _tlsfinger tlsfinger

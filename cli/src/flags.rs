@@ -211,9 +211,11 @@ pub(crate) const FLAGS: &[Flag] = &[
         "set a parameter of main.cf", "myhostname=NAME is the name in EHLO."),
     flag(Long("resolver"), Lookup, Value("address[:port]", resolver),
         "ask this name server instead of those of resolv.conf", ""),
-    flag(Long("dnssec"), Lookup, Value("trust|auto", dnssec),
-        "whether to take the resolver's word on DNSSEC (auto)",
-        "trust: always. auto: if it is on this host or resolv.conf says trust-ad."),
+    flag(Long("dnssec"), Lookup, Value("local|trust|auto", dnssec),
+        "who validates answers (auto)",
+        "local: this program. trust: the resolver. auto: the resolver if it validates and is on this host or resolv.conf says trust-ad, otherwise this program."),
+    flag(Long("trust-anchor"), Lookup, Value("file", |o, v| set(&mut o.trust_anchor, PathBuf::from(v))),
+        "DS or DNSKEY records that validation begins with, instead of the root's", ""),
     flag(Long("runtime"), General, Value("blocking|smol", runtime),
         "which driver runs the probe (blocking)", ""),
     flag(Long("record"), General, Value("file", |o, v| set(&mut o.record, PathBuf::from(v))),
@@ -292,6 +294,7 @@ fn resolver(options: &mut Options, value: &OsStr) -> Result<(), Refusal> {
 
 fn dnssec(options: &mut Options, value: &OsStr) -> Result<(), Refusal> {
     options.dnssec = Some(match value.to_str() {
+        Some("local") => DnssecTrust::Local,
         Some("trust") => DnssecTrust::Trust,
         Some("auto") => DnssecTrust::Auto,
         _ => return Err(Refusal::Fatal(SettingError::BadLong("dnssec", text(value)))),

@@ -148,6 +148,7 @@ fn lookup_error(error: &LookupError) -> Value {
             DnsProblem::Malformed => "malformed",
             DnsProblem::TimedOut => "timed-out",
             DnsProblem::Unreachable(_) => "unreachable",
+            DnsProblem::Bogus(_) => "bogus",
         },
         LookupError::InvalidName { .. } => "invalid-name",
         LookupError::AliasLoop { .. } => "alias-loop",

@@ -74,6 +74,8 @@ pub(crate) struct Options {
     pub(crate) resolver: Option<Remote>,
     /// `--dnssec`
     pub(crate) dnssec: Option<DnssecTrust>,
+    /// `--trust-anchor`
+    pub(crate) trust_anchor: Option<PathBuf>,
     /// `--record`
     pub(crate) record: Option<PathBuf>,
     /// `--runtime`

@@ -92,6 +92,38 @@ pub const DNS_IDLE: Duration = Duration::from_secs(5);
 /// section 3 gives a late address family the same time.
 pub const STRAGGLERS: Duration = Duration::from_millis(50);
 
+/// Signatures kept over one RRset. A zone that changes its keys has two or three.
+pub const RRSIGS: usize = 8;
+
+/// Signatures verified for one answer or one zone's keys. An honest answer takes one for each of
+/// its RRsets, seldom two; KeyTrap (CVE-2023-50387) wants hundreds.
+pub const DNSSEC_SIGNATURES: usize = 32;
+
+/// Digests of keys computed for one zone: as many as a zone has DS records, which is seldom over
+/// four.
+pub const DNSSEC_DIGESTS: usize = 16;
+
+/// Keys with the same tag and algorithm that are tried for one signature. One in 65,536 keys of
+/// honest zones collides; unbound tries four.
+pub const SAME_TAG: usize = 4;
+
+/// RRsets with denials that are verified in one answer. A proof takes three at most.
+pub const DENIALS: usize = 8;
+
+/// NSEC3 hashes of names computed for one answer (CVE-2023-50868): one for each label between a
+/// name and its zone, and two.
+pub const NSEC3_HASHES: usize = 48;
+
+/// Extra iterations of an NSEC3 hash; zones with more count as insecure (RFC 9276 section 3.2).
+/// BIND's and Knot Resolver's number.
+pub const NSEC3_ITERATIONS: u16 = 50;
+
+/// Aliases in one answer that are validated; resolvers themselves follow about that many.
+pub const VALIDATED_ALIASES: usize = 12;
+
+/// Questions asked to validate one answer: two for each label of a long name or a few short ones.
+pub const CHAIN_QUESTIONS: usize = 160;
+
 /// Name servers taken of resolv.conf; the C library's own bound (MAXNS).
 pub const NAME_SERVERS: usize = 3;
 

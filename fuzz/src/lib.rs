@@ -1,6 +1,7 @@
 //! Fuzz targets as plain functions: a fuzzer calls them, and so do the tests that replay the
 //! committed corpus.
 
+mod dnssec;
 mod names;
 mod settings;
 mod traces;
@@ -17,6 +18,7 @@ use tlsfinger_core::report::Report;
 use tlsfinger_core::trace::Trace;
 use tlsfinger_core::{Input, Instant, IoError, IoErrorKind, Machine, Output, Probe, WallTime};
 
+pub use dnssec::dnssec;
 pub use names::names;
 pub use settings::settings;
 pub use traces::{mutant, pieces};
@@ -29,6 +31,7 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("certificate", certificate),
     ("mutant", mutant),
+    ("dnssec", dnssec),
     ("names", names),
     ("pieces", pieces),
     ("probe", probe),

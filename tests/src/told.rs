@@ -32,8 +32,11 @@ pub fn text(event: &Event) -> String {
         Event::Lookup(LookupNote::DnssecUnavailable { probe, error: Some(error) }) => {
             format!("no dnssec: {probe}: {error}")
         }
-        Event::Lookup(LookupNote::ResolverNotTrusted(server)) => {
-            format!("not trusted: {}", server.address)
+        Event::Lookup(LookupNote::ResolverStrips(server)) => {
+            format!("strips: {}", server.address)
+        }
+        Event::Lookup(LookupNote::Validated(proof)) => {
+            format!("{} {}: {}", proof.name, proof.record, proof.security)
         }
         Event::Lookup(LookupNote::ExcessRecords { name, record }) => {
             format!("too many: {name} {record}")

@@ -104,8 +104,9 @@ fn resolver_seen_from_afar() {
     let mut lookup = lookup();
     lookup.resolvers = ResolvConf::parse(b"nameserver 198.51.100.54");
     let told = find_with("[postfix.test]", lookup.clone());
-    assert_eq!(told[0], "not trusted: 198.51.100.54:53");
-    assert_eq!(told[2], format!("postfix.test[{ADDRESS}]:25 Secure"));
+    // These zones are not below the Internet's root.
+    let last = told.last().expect("told something");
+    assert!(last.ends_with("DNSSEC: bogus: no key of . is the one that is trusted"), "{told:?}");
     lookup.dnssec = DnssecTrust::Trust;
     let told = find_with("[postfix.test]", lookup);
     assert_eq!(told[1], format!("postfix.test[{ADDRESS}]:25 secure Dane postfix.test"));

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use tlsfinger_core::destination::DestinationError;
-use tlsfinger_core::resolve::NotAResolver;
+use tlsfinger_core::resolve::{BadTrustAnchors, NotAResolver};
 
 use crate::flags::Refusal;
 use crate::parameters::ParameterError;
@@ -39,6 +39,8 @@ pub(crate) enum SettingError {
     Destination(DestinationError),
     /// A file of trust anchors that holds none.
     TrustAnchors(String),
+    /// `--trust-anchor`
+    BadTrustAnchor(String, BadTrustAnchors),
     /// The file of `--record` cannot be made; what the system says.
     Record(PathBuf, String),
     /// A trace that cannot be played; why.
@@ -79,6 +81,9 @@ impl fmt::Display for SettingError {
             Self::Record(file, error) => write!(f, "cannot record to {}: {error}", file.display()),
             Self::Trace(file, error) => write!(f, "{file}: {error}"),
             Self::Driver(error) => write!(f, "cannot begin: {error}"),
+            Self::BadTrustAnchor(file, error) => {
+                write!(f, "bad '--trust-anchor' option value: {file}: {error}")
+            }
             Self::TrustAnchors(file) => write!(f, "Failed to load trust anchor file: {file}"),
         }
     }

@@ -1,7 +1,9 @@
 //! How mail hosts are found: `-h`, `-M`, `-R`, `-f`, the resolver and whether to believe it.
 
+use std::sync::Arc;
+
 use tlsfinger_core::config::{DnssecTrust, HostLookup, Lookup};
-use tlsfinger_core::resolve::ResolvConf;
+use tlsfinger_core::resolve::{ResolvConf, TrustAnchors};
 
 use super::{SettingError, System};
 use crate::options::Options;
@@ -14,13 +16,21 @@ pub(super) fn decide(
     parameters: &Parameters,
     system: &System,
     verbose: u32,
-) -> Lookup {
+) -> Result<Lookup, SettingError> {
     let mut resolvers = ResolvConf::parse(&(system.resolv_conf)());
     if let Some(server) = &options.resolver {
         resolvers = resolvers.with_server(server.clone());
     }
     let by_name = if system.posttls_finger { DnssecTrust::Trust } else { DnssecTrust::Auto };
-    Lookup {
+    let trust_anchors = match &options.trust_anchor {
+        Some(path) => {
+            let file = (system.read)(path).map_err(SettingError::File)?;
+            TrustAnchors::parse(&file.text)
+                .map_err(|error| SettingError::BadTrustAnchor(path.display().to_string(), error))?
+        }
+        None => TrustAnchors::default(),
+    };
+    Ok(Lookup {
         hosts,
         families: parameters.families,
         srv: options.srv,
@@ -29,8 +39,9 @@ pub(super) fn decide(
         resolvers,
         dnssec: options.dnssec.unwrap_or(by_name),
         dnssec_probe: parameters.dnssec_probe.clone(),
+        trust_anchors: Arc::new(trust_anchors),
         tell_questions: verbose > 0,
-    }
+    })
 }
 
 /// Reads `-h`: words in any order, separated by commas or blanks; none of them means no lookups.

@@ -47,11 +47,16 @@ impl Narrator {
                     }
                 }));
             }
-            LookupNote::ResolverNotTrusted(server) => say(Message::warning(format!(
-                "DANE cannot be used: the name server {server} is not on this host, so its word \
-                 on DNSSEC is not taken; set trust-ad in resolv.conf or --dnssec trust if the way \
-                 to it is safe"
+            LookupNote::ResolverStrips(server) => say(Message::warning(format!(
+                "DANE cannot be used: the name server {server} leaves out DNSSEC records"
             ))),
+            LookupNote::Validated(proof) => {
+                if self.show.verbose > 0 {
+                    for step in &proof.steps {
+                        say(Message::info(format!("DNSSEC: {step}")));
+                    }
+                }
+            }
             LookupNote::TlsaFailed(error) => {
                 say(Message::warning(format!("DANE TLSA lookup problem: {error}")));
             }

@@ -1,9 +1,10 @@
 //! How mail hosts are found.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::destination::check_host;
-use crate::resolve::{RecordType, ResolvConf};
+use crate::resolve::{RecordType, ResolvConf, TrustAnchors};
 
 /// Everything that decides how mail hosts, their addresses and TLSA records are found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +21,10 @@ pub struct Lookup {
     pub insecure_mx: InsecureMx,
     /// The name servers.
     pub resolvers: ResolvConf,
-    /// When the name servers' word on security counts (`--dnssec`).
+    /// Who tells that an answer is secure (`--dnssec`).
     pub dnssec: DnssecTrust,
+    /// Where trust begins when answers are validated here (`--trust-anchor`).
+    pub trust_anchors: Arc<TrustAnchors>,
     /// What to ask once to learn whether there is any security to be had; `None` asks nothing.
     pub dnssec_probe: Option<DnssecProbe>,
     /// Tell each question with its end.
@@ -39,6 +42,7 @@ impl Default for Lookup {
             insecure_mx: InsecureMx::default(),
             resolvers: ResolvConf::default(),
             dnssec: DnssecTrust::default(),
+            trust_anchors: Arc::default(),
             dnssec_probe: Some(DnssecProbe::default()),
             tell_questions: false,
         }
@@ -87,13 +91,17 @@ pub enum InsecureMx {
     Dane,
 }
 
-/// When the word of name servers counts that an answer is secure (the AD bit).
+/// Who tells that an answer is secure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DnssecTrust {
-    /// Always. The way to them is the caller's business.
+    /// The name servers, by the AD bit. The way to them is the caller's business.
     #[default]
     Trust,
-    /// If they are on this host or resolv.conf says `trust-ad`.
+    /// This program, by validation. An answer that fails it is as good as none.
+    Local,
+    /// The name servers that are on this host, or all if resolv.conf says `trust-ad`, as long as
+    /// they set the AD bit on anything; otherwise this program. Without DNSSEC records everything
+    /// is insecure.
     Auto,
 }
 

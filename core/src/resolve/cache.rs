@@ -1,23 +1,27 @@
-//! Answers kept for as long as their TTL allows.
+//! What is remembered for as long as its TTL allows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::lookup::Answer;
-use super::name::Question;
 use crate::limits;
 use crate::time::Instant;
 
 /// Answers by question, at most [`limits::CACHE`]; those that expire first go first.
-#[derive(Debug, Default)]
-pub(crate) struct Cache {
-    answers: BTreeMap<Question, (Instant, Answer)>,
-    expiry: BTreeSet<(Instant, Question)>,
+#[derive(Debug)]
+pub(crate) struct Cache<Q, A> {
+    answers: BTreeMap<Q, (Instant, A)>,
+    expiry: BTreeSet<(Instant, Q)>,
 }
 
-impl Cache {
+impl<Q, A> Default for Cache<Q, A> {
+    fn default() -> Self {
+        Self { answers: BTreeMap::new(), expiry: BTreeSet::new() }
+    }
+}
+
+impl<Q: Clone + Ord, A: Clone> Cache<Q, A> {
     /// Finds the answer to a question.
-    pub(crate) fn get(&mut self, now: Instant, question: &Question) -> Option<Answer> {
+    pub(crate) fn get(&mut self, now: Instant, question: &Q) -> Option<A> {
         let (until, answer) = self.answers.get(question)?;
         if *until > now {
             return Some(answer.clone());
@@ -27,7 +31,7 @@ impl Cache {
     }
 
     /// Keeps an answer; one without time to live is not kept.
-    pub(crate) fn put(&mut self, now: Instant, question: Question, answer: Answer, ttl: Duration) {
+    pub(crate) fn put(&mut self, now: Instant, question: Q, answer: A, ttl: Duration) {
         let ttl = ttl.min(limits::CACHE_TTL);
         if ttl.is_zero() {
             return;
@@ -43,7 +47,7 @@ impl Cache {
         }
     }
 
-    fn remove(&mut self, question: &Question) {
+    fn remove(&mut self, question: &Q) {
         if let Some((until, _)) = self.answers.remove(question) {
             self.expiry.remove(&(until, question.clone()));
         }
@@ -53,8 +57,8 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resolve::name::from_text;
-    use crate::resolve::{LookupError, RecordType};
+    use crate::resolve::name::{Question, from_text};
+    use crate::resolve::{Answer, LookupError, RecordType};
 
     fn question(name: &str) -> Question {
         Question::new(from_text(name).unwrap(), RecordType::A)

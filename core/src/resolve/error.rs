@@ -1,9 +1,11 @@
 //! Why a lookup found nothing.
 
 use std::fmt;
+use std::sync::Arc;
 
 use domain::base::iana::Rtype;
 
+use super::dnssec::Proof;
 use crate::machine::IoError;
 
 /// Why a lookup found nothing. Shows itself in the reference's words, which scripts look for.
@@ -72,6 +74,8 @@ pub enum DnsProblem {
     Rcode(u16),
     /// The answers make no sense.
     Malformed,
+    /// The answer failed validation.
+    Bogus(Arc<Proof>),
     /// No answer came in time.
     TimedOut,
     /// The name servers cannot be reached.
@@ -86,6 +90,7 @@ impl LookupError {
                 DnsProblem::NoSuchName | DnsProblem::NoData => 0,
                 DnsProblem::Rcode(_) | DnsProblem::Malformed => 1,
                 DnsProblem::ServFail
+                | DnsProblem::Bogus(_)
                 | DnsProblem::Refused
                 | DnsProblem::TimedOut
                 | DnsProblem::Unreachable(_) => 3,
@@ -144,6 +149,7 @@ impl fmt::Display for DnsProblem {
             Self::ServFail | Self::Refused | Self::TimedOut | Self::Unreachable(_) => {
                 "Host not found, try again"
             }
+            Self::Bogus(proof) => return write!(f, "DNSSEC: {}", proof.security),
             Self::Rcode(_) | Self::Malformed => "Non-recoverable error",
         })
     }
@@ -164,8 +170,24 @@ impl RecordType {
     pub const MX: Self = Self(15);
     /// An IPv6 address (RFC 3596).
     pub const AAAA: Self = Self(28);
+    /// The start of a zone (RFC 1035).
+    pub const SOA: Self = Self(6);
+    /// A pointer to a name (RFC 1035).
+    pub const PTR: Self = Self(12);
     /// A service (RFC 2782).
     pub const SRV: Self = Self(33);
+    /// An alias of everything below a name (RFC 6672).
+    pub const DNAME: Self = Self(39);
+    /// A key of a delegated zone (RFC 4034).
+    pub const DS: Self = Self(43);
+    /// A signature (RFC 4034).
+    pub const RRSIG: Self = Self(46);
+    /// A denial (RFC 4034).
+    pub const NSEC: Self = Self(47);
+    /// A key of a zone (RFC 4034).
+    pub const DNSKEY: Self = Self(48);
+    /// A denial by hash (RFC 5155).
+    pub const NSEC3: Self = Self(50);
     /// A certificate association (RFC 6698).
     pub const TLSA: Self = Self(52);
 

@@ -78,6 +78,8 @@ pub(crate) struct Reply {
     pub(crate) signed: bool,
     /// The records; `None` if they cannot be read.
     pub(crate) records: Option<Records>,
+    /// The whole message, for validation.
+    pub(crate) message: Bytes,
 }
 
 /// What was read of an answer: aliases, and the records asked for.
@@ -119,8 +121,8 @@ pub(crate) enum Data {
 }
 
 /// Reads a message as the answer to `question`, which was asked with `id`.
-pub(crate) fn read(message: &Bytes, id: u16, question: &Question) -> Received {
-    let Ok(message) = Message::from_octets(message.clone()) else { return Received::Foreign };
+pub(crate) fn read(octets: &Bytes, id: u16, question: &Question) -> Received {
+    let Ok(message) = Message::from_octets(octets.clone()) else { return Received::Foreign };
     let header = message.header();
     if !header.qr() || header.id() != id || header.opcode() != Opcode::QUERY {
         return Received::Foreign;
@@ -134,6 +136,7 @@ pub(crate) fn read(message: &Bytes, id: u16, question: &Question) -> Received {
             edns: message.opt().is_some(),
             signed: false,
             records: None,
+            message: octets.clone(),
         });
     }
     match message.sole_question() {
@@ -159,6 +162,7 @@ pub(crate) fn read(message: &Bytes, id: u16, question: &Question) -> Received {
         edns: opt.is_some(),
         signed,
         records,
+        message: octets.clone(),
     })
 }
 

@@ -8,13 +8,14 @@
 //! | `order`, `policy` | records and facts | order and level; pure functions |
 //! | `host` | a mail host | its addresses and the TLSA records that go with each |
 //! | `resolver`, `cache`, `trust` | a question of any machine | an answer, shared, and whether it is secure |
+//! | `dnssec` | an answer | why it is secure, insecure or bogus |
 //! | `lookup` | an alias chain | one answer |
 //! | `query`, `stream` | one question | one reply: retry, next server, TCP |
 //! | `message` | octets | records |
 //!
 //! A machine asks by `Cx::ask` and is woken when the answer is there.
 //! [`RouteFinder`] runs a route by itself, without connecting anywhere; [`ResolverTest`] finds out
-//! what the name servers can do.
+//! what the name servers can do, and [`Inquiry`] asks a single question.
 //!
 //! # Round trips of a cold probe before it connects
 //!
@@ -33,15 +34,21 @@
 //! # What is secure
 //!
 //! An answer is secure if every step of its alias chain came with the AD bit from a name server
-//! whose AD bit counts ([`DnssecTrust`](crate::config::DnssecTrust)). Nothing else makes it so, and
-//! what is asked for ahead is thrown away where the security that it needs is missing.
+//! whose AD bit counts, or with an unbroken chain of signatures where validation happens here
+//! ([`DnssecTrust`](crate::config::DnssecTrust)). Nothing else makes it so, and what is asked for
+//! ahead is thrown away where the security that it needs is missing.
+//!
+//! Validation asks for the DS and DNSKEY records on the way to a zone all at once, so that a cold
+//! chain takes one more round trip and a warm one none.
 
 mod cache;
 mod conf;
+mod dnssec;
 mod error;
 mod facts;
 mod finder;
 mod host;
+mod inquiry;
 mod lookup;
 mod message;
 mod name;
@@ -63,9 +70,13 @@ pub(crate) use resolver::Resolver;
 pub(crate) use route::{NextTarget, Route};
 
 pub use conf::{NotAResolver, ResolvConf, parse_resolver};
+pub use dnssec::{
+    BadTrustAnchors, ChainStep, Flaw, Insecurity, Proof, Security, SignedBy, TrustAnchors,
+};
 pub use error::{DnsProblem, LookupError, RecordType};
 pub use facts::{AddressFacts, HostFacts, RouteFacts, TlsaFacts};
 pub use finder::RouteFinder;
+pub use inquiry::Inquiry;
 pub use note::LookupNote;
 pub use policy::reached_level;
 pub use selftest::{ResolverTest, ServerReport, TestNames};

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::dnssec::Proof;
 use super::{LookupError, RecordType, ServerReport, Target, TlsaRecord};
 use crate::config::{DnssecProbe, InsecureMx};
 use crate::destination::HostError;
@@ -64,9 +65,10 @@ pub enum LookupNote {
         /// Why there was no answer, if there was none.
         error: Option<LookupError>,
     },
-    /// The name server is neither on this host nor declared trustworthy: whether it validated an
-    /// answer is not taken from it, so there is no DANE.
-    ResolverNotTrusted(Remote),
+    /// The name server leaves out DNSSEC records, so nothing can be validated and there is no DANE.
+    ResolverStrips(Remote),
+    /// An answer was validated here.
+    Validated(Arc<Proof>),
     /// The TLSA records of the host could not be looked up.
     TlsaFailed(LookupError),
     /// Whether the host's alias is secure could not be found out.

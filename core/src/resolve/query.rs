@@ -64,6 +64,8 @@ pub(crate) struct Heard {
 #[derive(Debug)]
 struct Server {
     remote: Remote,
+    /// It is asked not to validate, because that happens here.
+    unchecked: bool,
     /// No answer shows that it does not speak EDNS.
     edns: bool,
     /// The last attempt there ended without a word.
@@ -110,6 +112,7 @@ impl Client {
     pub(crate) fn new(conf: ResolvConf, tell_repetitions: bool) -> Self {
         let server = |remote: &Remote| Server {
             remote: remote.clone(),
+            unchecked: false,
             edns: true,
             silent: false,
             stream: None,
@@ -123,6 +126,14 @@ impl Client {
             next_id: 0,
             first: 0,
             tell_repetitions,
+        }
+    }
+
+    /// Tells by their number which name servers are asked not to validate, because that happens
+    /// here: they would hide what they hold for bogus.
+    pub(crate) fn set_unchecked(&mut self, is_unchecked: impl Fn(usize) -> bool) {
+        for (at, server) in self.servers.iter_mut().enumerate() {
+            server.unchecked = is_unchecked(at);
         }
     }
 
@@ -339,7 +350,8 @@ impl Client {
             let (name, record, server) = (name.to_string(), *record, remote.clone());
             cx.tell(Event::Lookup(LookupNote::AskedAgain { name, record, server, tcp }));
         }
-        let flags = Flags { edns, checking_disabled: query.manner.checking_disabled };
+        let checking_disabled = query.manner.checking_disabled || self.servers[server].unchecked;
+        let flags = Flags { edns, checking_disabled };
         let write = |id| message::query(id, &query.question, flags);
         let (message_id, via) = if tcp {
             let stream =
@@ -461,6 +473,7 @@ fn weight(problem: &DnsProblem) -> u8 {
         | DnsProblem::NoData
         | DnsProblem::ServFail
         | DnsProblem::Refused
+        | DnsProblem::Bogus(_)
         | DnsProblem::Rcode(_) => 3,
     }
 }

@@ -1,15 +1,17 @@
 //! The service behind [`Cx::ask`]: questions in, answers out, everything shared in between.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use super::cache::Cache;
-use super::error::LookupError;
+use super::dnssec::{Clock, Proof, Security, Validator};
+use super::error::{DnsProblem, LookupError};
 use super::lookup::{Answer, Lookup, Step};
 use super::name::Question;
 use super::note::LookupNote;
 use super::query::{Client, Heard, Manner, QueryId};
 use super::trust::Trust;
-use crate::config::{self, DnssecProbe};
+use crate::config::{self, DnssecProbe, DnssecTrust};
 use crate::context::{AskId, Cx};
 use crate::limits;
 use crate::machine::Input;
@@ -23,8 +25,11 @@ use crate::time::Instant;
 #[derive(Debug)]
 pub(crate) struct Resolver {
     client: Client,
-    cache: Cache,
+    cache: Cache<Question, Answer>,
     trust: Trust,
+    validator: Validator,
+    /// Questions that validation needs answers to.
+    chains: BTreeMap<QueryId, Question>,
     tasks: BTreeMap<Question, Task>,
     /// Tasks that wait for others to end.
     queue: VecDeque<Question>,
@@ -35,21 +40,39 @@ pub(crate) struct Resolver {
     tell_questions: bool,
 }
 
+/// An answer that waits for its proof.
+#[derive(Debug)]
+struct Unproven {
+    step: Question,
+    heard: Heard,
+    /// How many questions were asked for its sake.
+    asked: usize,
+}
+
 /// A question that is on its way; equal questions share it.
 #[derive(Debug)]
 struct Task {
     lookup: Lookup,
     askers: Vec<AskId>,
     query: Option<QueryId>,
+    /// The name that is asked for now.
+    step: Question,
+    unproven: Option<Unproven>,
 }
 
 impl Resolver {
     /// `matters` tells whether the security of answers matters to the caller.
     pub(crate) fn new(lookup: &config::Lookup, matters: bool) -> Self {
+        let trust = Trust::new(lookup, matters);
+        let mut client = Client::new(lookup.resolvers.clone(), lookup.tell_questions);
+        client.set_unchecked(|server| lookup.dnssec != DnssecTrust::Trust && !trust.counts(server));
+        let lenient = lookup.dnssec == DnssecTrust::Auto;
         Self {
-            client: Client::new(lookup.resolvers.clone(), lookup.tell_questions),
+            client,
             cache: Cache::default(),
-            trust: Trust::new(lookup, matters),
+            trust,
+            validator: Validator::new(Arc::clone(&lookup.trust_anchors), lenient),
+            chains: BTreeMap::new(),
             tasks: BTreeMap::new(),
             queue: VecDeque::new(),
             running: BTreeMap::new(),
@@ -103,7 +126,9 @@ impl Resolver {
             return false;
         }
         let lookup = Lookup::new(&question);
-        self.tasks.insert(question.clone(), Task { lookup, askers: vec![id], query: None });
+        let step = question.clone();
+        let task = Task { lookup, askers: vec![id], query: None, step, unproven: None };
+        self.tasks.insert(question.clone(), task);
         self.queue.push_back(question);
         false
     }
@@ -136,6 +161,7 @@ impl Resolver {
     /// Sends the query of the present step of a task.
     fn run(&mut self, cx: &mut Cx, question: &Question, step: Question) {
         let Some(task) = self.tasks.get_mut(question) else { return };
+        task.step = step.clone();
         let query = self.client.ask(cx, step, Manner::default());
         task.query = Some(query);
         self.running.insert(query, question.clone());
@@ -147,24 +173,94 @@ impl Resolver {
             // It may be what somebody waits for.
             return true;
         }
-        if let Some((probe, question)) = self.trust.look(cx, &heard) {
+        if let Some((probe, question)) = self.trust.look(&heard) {
             self.probe = Some((self.client.ask(cx, question, Manner::default()), probe));
+        }
+        if let Some(question) = self.chains.remove(&id) {
+            self.validator.learn(clock(cx), question, heard.result);
+            return self.prove_all(cx);
         }
         let Some(question) = self.running.remove(&id) else { return false };
         let Some(task) = self.tasks.get_mut(&question) else { return false };
-        let trusted = heard.from.is_some_and(|(server, _)| self.trust.counts(server));
-        match task.lookup.take(heard.result, trusted) {
+        task.query = None;
+        if self.trust.validates(&heard) && heard.result.is_ok() {
+            let step = task.step.clone();
+            task.unproven = Some(Unproven { step, heard, asked: 0 });
+            return self.prove(cx, &question);
+        }
+        let secure = heard.from.is_some_and(|(server, ad)| ad && self.trust.counts(server));
+        self.go_on(cx, &question, heard, secure)
+    }
+
+    /// Tries to prove every answer that waits for that.
+    fn prove_all(&mut self, cx: &mut Cx) -> bool {
+        let waits = |(question, task): (&Question, &Task)| {
+            task.unproven.is_some().then(|| question.clone())
+        };
+        let waiting: Vec<_> = self.tasks.iter().filter_map(waits).collect();
+        let mut answered = false;
+        for question in waiting {
+            answered |= self.prove(cx, &question);
+        }
+        answered
+    }
+
+    /// Tries to prove the answer to the present step of a task; asks for what is missing.
+    fn prove(&mut self, cx: &mut Cx, question: &Question) -> bool {
+        let Some(task) = self.tasks.get_mut(question) else { return false };
+        let Some(mut unproven) = task.unproven.take() else { return false };
+        let Ok(reply) = &unproven.heard.result else { return false };
+        if !self.trust.validates(&unproven.heard) {
+            // Meanwhile the server showed that it validates itself.
+            return self.go_on(cx, question, unproven.heard, false);
+        }
+        let proved = match self.validator.validate(clock(cx), &unproven.step, reply) {
+            Err(_) if unproven.asked > limits::CHAIN_QUESTIONS => {
+                Ok(Proof::too_much_work(&unproven.step))
+            }
+            proved => proved,
+        };
+        let wanted = match proved {
+            Ok(proof) => {
+                let mut heard = unproven.heard;
+                self.trust.proved(cx, &heard, &proof);
+                let secure = proof.is_secure();
+                let proof = Arc::new(proof);
+                cx.tell(Event::Lookup(LookupNote::Validated(Arc::clone(&proof))));
+                if let Security::Bogus(_) = proof.security {
+                    heard.result = Err(DnsProblem::Bogus(proof));
+                }
+                return self.go_on(cx, question, heard, secure);
+            }
+            Err(wanted) => wanted,
+        };
+        let under_way: BTreeSet<_> = self.chains.values().cloned().collect();
+        for question in wanted.difference(&under_way) {
+            unproven.asked += 1;
+            let id = self.client.ask(cx, question.clone(), Manner::default());
+            self.chains.insert(id, question.clone());
+        }
+        if let Some(task) = self.tasks.get_mut(question) {
+            task.unproven = Some(unproven);
+        }
+        false
+    }
+
+    /// Takes the answer to the present step of a task for what it is worth.
+    fn go_on(&mut self, cx: &mut Cx, question: &Question, heard: Heard, secure: bool) -> bool {
+        let Some(task) = self.tasks.get_mut(question) else { return false };
+        match task.lookup.take(heard.result, secure) {
             Step::Ask(step) => {
-                self.run(cx, &question, step);
+                self.run(cx, question, step);
                 false
             }
             Step::Done(answer, ttl) => {
                 if let Err(LookupError::AliasLoop { name }) = &answer {
                     cx.tell(Event::Lookup(LookupNote::AliasLoop { name: name.clone() }));
                 }
-                self.tell(cx, &question, &answer, false);
-                self.answer(cx, &question, &answer);
-                self.cache.put(cx.now(), question, answer, ttl);
+                self.tell(cx, question, &answer, false);
+                self.answer(cx, question, &answer);
+                self.cache.put(cx.now(), question.clone(), answer, ttl);
                 true
             }
         }
@@ -189,4 +285,8 @@ impl Resolver {
             cx.put_answer(id, answer.clone());
         }
     }
+}
+
+fn clock(cx: &Cx) -> Clock {
+    Clock { now: cx.now(), wall: cx.wall_time() }
 }

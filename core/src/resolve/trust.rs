@@ -1,8 +1,6 @@
 //! Whose word counts that an answer is secure, and whether anybody gives it.
-//!
-//! The word is the AD bit. Validation in this program would take its place here: an answer would
-//! come with its own proof, and no server would have to be trusted.
 
+use super::dnssec::{Insecurity, Proof, Security};
 use super::error::LookupError;
 use super::name::{Question, from_text};
 use super::note::LookupNote;
@@ -14,14 +12,15 @@ use crate::report::Event;
 
 #[derive(Debug)]
 pub(crate) struct Trust {
-    /// The name servers, and whether they are trusted.
+    mode: DnssecTrust,
+    /// The name servers, and whether their AD bit counts.
     servers: Vec<(Remote, bool)>,
     /// What to ask when no answer is secure; taken when it was asked.
     probe: Option<DnssecProbe>,
     /// A secure answer was seen.
     seen_secure: bool,
-    /// It matters to the caller that a server is not trusted; taken when it was told.
-    tell_distrust: bool,
+    /// It matters to the caller that there is no DNSSEC; taken when it was told.
+    tell_stripped: bool,
 }
 
 impl Trust {
@@ -29,16 +28,18 @@ impl Trust {
     pub(crate) fn new(lookup: &Lookup, matters: bool) -> Self {
         let trusted = |server: &Remote| match lookup.dnssec {
             DnssecTrust::Trust => true,
+            DnssecTrust::Local => false,
             DnssecTrust::Auto => {
                 lookup.resolvers.trust_ad || server.address.ip().to_canonical().is_loopback()
             }
         };
         let servers = lookup.resolvers.servers.iter();
         Self {
+            mode: lookup.dnssec,
             servers: servers.map(|server| (server.clone(), trusted(server))).collect(),
-            probe: lookup.dnssec_probe.clone(),
+            probe: lookup.dnssec_probe.clone().filter(|_| lookup.dnssec == DnssecTrust::Trust),
             seen_secure: false,
-            tell_distrust: matters,
+            tell_stripped: matters,
         }
     }
 
@@ -47,19 +48,22 @@ impl Trust {
         self.servers.get(server).is_some_and(|(_, trusted)| *trusted)
     }
 
+    /// Tells whether what a server said has to be validated here.
+    pub(crate) fn validates(&self, heard: &Heard) -> bool {
+        let Some((server, authentic)) = heard.from else { return false };
+        match self.mode {
+            DnssecTrust::Trust => false,
+            DnssecTrust::Local => true,
+            // A server that sets the AD bit at all knows better than we do what is insecure.
+            DnssecTrust::Auto => !self.counts(server) || !authentic && !self.seen_secure,
+        }
+    }
+
     /// Looks at an answer. Returns the probe that is to be asked now: once, when the first
     /// answer of a trusted server is not secure.
-    pub(crate) fn look(&mut self, cx: &mut Cx, heard: &Heard) -> Option<(DnssecProbe, Question)> {
+    pub(crate) fn look(&mut self, heard: &Heard) -> Option<(DnssecProbe, Question)> {
         let (server, authentic) = heard.from?;
-        if !self.counts(server) {
-            if std::mem::take(&mut self.tell_distrust)
-                && let Some((server, _)) = self.servers.get(server)
-            {
-                cx.tell(Event::Lookup(LookupNote::ResolverNotTrusted(server.clone())));
-            }
-            return None;
-        }
-        self.seen_secure |= authentic;
+        self.seen_secure |= authentic && self.counts(server);
         if self.seen_secure {
             return None;
         }
@@ -79,5 +83,16 @@ impl Trust {
             }
         };
         cx.tell(Event::Lookup(LookupNote::DnssecUnavailable { probe, error }));
+    }
+
+    /// Looks at the proof of an answer that came from `heard`; tells once if there is no DNSSEC.
+    pub(crate) fn proved(&mut self, cx: &mut Cx, heard: &Heard, proof: &Proof) {
+        if proof.security == Security::Insecure(Insecurity::Stripped)
+            && std::mem::take(&mut self.tell_stripped)
+            && let Some((server, _)) = heard.from
+            && let Some((server, _)) = self.servers.get(server)
+        {
+            cx.tell(Event::Lookup(LookupNote::ResolverStrips(server.clone())));
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,7 +20,7 @@ use crate::config::{
 };
 use crate::random::Seed;
 use crate::report::{ClientSignature, Group};
-use crate::resolve::{ResolvConf, parse_resolver};
+use crate::resolve::{ResolvConf, TrustAnchors, parse_resolver};
 use crate::time::{Instant, WallTime};
 use crate::tls::{self, Identity};
 
@@ -178,6 +179,7 @@ fn write_lookup(f: &mut fmt::Formatter<'_>, lookup: &Lookup) -> fmt::Result {
         resolvers,
         dnssec,
         dnssec_probe,
+        trust_anchors,
         tell_questions,
     } = lookup;
     let ResolvConf { servers, timeout, attempts, rotate, use_vc, trust_ad } = resolvers;
@@ -197,6 +199,9 @@ fn write_lookup(f: &mut fmt::Formatter<'_>, lookup: &Lookup) -> fmt::Result {
     writeln!(f, "dnssec {}", word(DNSSEC, *dnssec))?;
     let probe = dnssec_probe.as_ref().map(ToString::to_string).unwrap_or_default();
     writeln!(f, "dnssec-probe {}", Quoted(probe.as_bytes()))?;
+    if **trust_anchors != TrustAnchors::default() {
+        writeln!(f, "trust-anchors {}", Quoted(trust_anchors.to_string().as_bytes()))?;
+    }
     writeln!(f, "tell-questions {}", yes(*tell_questions))
 }
 
@@ -350,6 +355,10 @@ impl Reader {
                 lookup.dnssec_probe =
                     DnssecProbe::parse(&words.string()?).map_err(|_| NotAnInput)?;
             }
+            "trust-anchors" => {
+                let anchors = TrustAnchors::parse(&words.octets()?).map_err(|_| NotAnInput)?;
+                lookup.trust_anchors = Arc::new(anchors);
+            }
             "tell-questions" => lookup.tell_questions = yes_or_no(words)?,
             "proxy" => {
                 let socket = PathBuf::from(OsString::from_vec(words.octets()?));
@@ -464,7 +473,7 @@ const INSECURE_MX: &[(&str, InsecureMx)] =
     &[("may", InsecureMx::May), ("encrypt", InsecureMx::Encrypt), ("dane", InsecureMx::Dane)];
 const PROXY_FORMS: &[(&str, ProxyForm)] = &[("3.7", ProxyForm::V3_7), ("3.11", ProxyForm::V3_11)];
 const DNSSEC: &[(&str, DnssecTrust)] =
-    &[("trust", DnssecTrust::Trust), ("auto", DnssecTrust::Auto)];
+    &[("trust", DnssecTrust::Trust), ("auto", DnssecTrust::Auto), ("local", DnssecTrust::Local)];
 
 const KEYS: &[(&str, ServerKeys)] = &[("rsa", ServerKeys::Rsa), ("ecdsa", ServerKeys::Ecdsa)];
 
@@ -533,6 +542,9 @@ mod tests {
                 resolvers,
                 dnssec: DnssecTrust::Auto,
                 dnssec_probe: None,
+                trust_anchors: Arc::new(
+                    TrustAnchors::parse(b". DS 1 13 2 00ff\na.test. DNSKEY 257 3 15 AAEC").unwrap(),
+                ),
                 tell_questions: true,
             },
             level: Level::HalfDane,
