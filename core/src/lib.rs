@@ -117,8 +117,9 @@
 //! - [`machine`] is the border, [`trace`] writes it down, [`limits`] bounds what may cross it.
 //! - [`destination`] and [`config`] say what was asked; an [`Offer`](config::Offer) is all that
 //!   the policy decides before connecting.
+//! - [`resolve`] finds the servers, their addresses and TLSA records, and which answers were secure.
 //! - [`session`] is one connection: approach, judgement, farewell. [`tls`] turns its bytes.
-//! - [`cert`] reads certificates as data.
+//! - [`cert`] reads certificates as data, [`judge`] holds them against the policy.
 //! - [`report`] holds what is found out: events as they happen, and the report at the end.
 //! - [`Probe`] puts them together for one destination, [`Survey`] for every server of one.
 //!
