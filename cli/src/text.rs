@@ -10,6 +10,7 @@ mod summary;
 mod verdict;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tlsfinger_core::IoError;
 use tlsfinger_core::cert::KeyKind;
@@ -38,6 +39,8 @@ pub(crate) struct Narrator {
     client_keys: Vec<KeyKind>,
     /// Plain text in front of TLS is told even if nobody asked for more.
     warns_of_text_before_tls: bool,
+    /// How long connecting, and the greeting after it, may take.
+    connect_timeout: Duration,
     /// The level is `dane-only`.
     dane_only: bool,
     /// The server of the session under way, as it is named in messages.
@@ -57,6 +60,7 @@ impl Narrator {
             odd_bounds: settings.odd_bounds.clone(),
             client_keys: config.policy.identity.key_kinds().collect(),
             warns_of_text_before_tls: !program.is_posttls_finger() || show.verbose > 0,
+            connect_timeout: config.connect_timeout,
             dane_only: config.level == Level::DaneOnly,
             peer: String::new(),
             facts: None,
@@ -77,6 +81,12 @@ impl Narrator {
             Event::Connected(peer) => {
                 self.peer = peer.to_string();
                 self.tried(peer, say);
+                if self.show.verbose > 0 {
+                    // Each reply has its deadline; this is the greeting's.
+                    let limit = self.connect_timeout.as_secs();
+                    let rest = "enable_deadline=1 min_data_rate=0";
+                    say(Message::info(format!("smtp_stream_setup: maxtime={limit} {rest}")));
+                }
                 if self.show.chat {
                     say(Message::info(format!("Connected to {peer}")));
                 }
@@ -333,7 +343,8 @@ mod tests {
     use tlsfinger_core::session::Reply;
     use tlsfinger_core::tls::Suite;
 
-    use tlsfinger_core::report::LookupError;
+    use tlsfinger_core::report::{LookupError, LookupNote};
+    use tlsfinger_core::resolve::RecordType;
 
     use tlsfinger_core::cert::Digest;
 
@@ -612,5 +623,36 @@ mod tests {
         assert_eq!(told("tlsfinger", 0), [expected]);
         assert_eq!(told("posttls-finger", 1), [expected]);
         assert_eq!(told("posttls-finger", 0), [""; 0]);
+    }
+
+    #[test]
+    fn questions_and_connections_are_told_to_the_curious() {
+        let answered = |record, result| {
+            let (name, cached) = ("mx.test".to_owned(), false);
+            Event::Lookup(LookupNote::Answered { name, record, result, cached })
+        };
+        let nothing = LookupError::NativeNotFound { host: "mx.test".into() };
+        let events = [
+            answered(RecordType::A, Ok("host.test".into())),
+            answered(RecordType::MX, Err(nothing)),
+            Event::Connected(peer()),
+        ];
+        let told = |verbose| {
+            let mut narrator = narrator("tlsfinger", false, Log::NONE, verbose);
+            events.iter().flat_map(|event| tell(&mut narrator, event)).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            told(1),
+            [
+                "addr_one: host mx.test",
+                "lookup mx.test type A flags RES_USE_DNSSEC",
+                "dns_query: mx.test (A): OK",
+                "dns_get_answer: type A for mx.test",
+                "dns_lookup: mx.test aliased to host.test",
+                "dns_query: mx.test (MX): mx.test: host not found",
+                "connect_addr: trying: MX.test[192.0.2.1] port 25...",
+                "smtp_stream_setup: maxtime=30 enable_deadline=1 min_data_rate=0",
+            ]
+        );
     }
 }

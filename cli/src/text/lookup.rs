@@ -119,8 +119,18 @@ impl Narrator {
             Err(LookupError::Dns { problem, .. }) => problem.to_string(),
             Err(error) => error.to_string(),
         };
+        if record == RecordType::A {
+            say(Message::info(format!("addr_one: host {name}")));
+        }
+        if matches!(record, RecordType::A | RecordType::AAAA) {
+            let flags = "flags RES_USE_DNSSEC";
+            say(Message::info(format!("lookup {name} type {record} {flags}")));
+        }
         let cached = if cached { " (cached)" } else { "" };
         say(Message::info(format!("dns_query: {name} ({record}): {words}{cached}")));
+        if result.is_ok() {
+            say(Message::info(format!("dns_get_answer: type {record} for {name}")));
+        }
         if let Ok(owner) = result
             && !owner.eq_ignore_ascii_case(name)
         {
