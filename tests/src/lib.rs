@@ -5,6 +5,7 @@
 //! - [`referee`]: holds a machine and its driver to the contract, in every run of those two.
 //! - [`peer`]: the other ends, such as mail servers that play a script and name servers that answer
 //!   from [`zones`]. [`loopback`] puts them on real sockets, [`program`] runs the program there.
+//! - [`farm`]: thousands of mail servers in one process, for load.
 //! - [`certs`] and [`traces`]: what they show, and what real ones showed.
 #![warn(missing_docs)]
 
@@ -12,6 +13,7 @@ pub mod certs;
 pub mod concise;
 pub mod dns;
 pub mod dns_server;
+pub mod farm;
 pub mod loopback;
 pub mod peer;
 pub mod playbook;
