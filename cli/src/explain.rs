@@ -3,10 +3,12 @@
 use tlsfinger_core::cert::{Certificate, Digest, Examined, GeneralName, Seconds};
 use tlsfinger_core::config::{Config, Level, MatchRule, Policy, ServerCertificates};
 use tlsfinger_core::judge::{Conclusion, Match, ResultType};
-use tlsfinger_core::report::{Report, Session, TlsFacts, Verdict};
+use tlsfinger_core::report::{Outcome, Report, Session, TlsFacts, Verdict};
 use tlsfinger_core::resolve::{MxSecurity, ServerReport, Target, Tlsa, TlsaFacts};
 
 use crate::line::{Message, Tone};
+
+mod dnssec;
 
 /// Columns of a terminal that everybody has.
 pub(crate) const WIDTH: usize = 80;
@@ -55,8 +57,10 @@ impl Explainer {
             for (peer, error) in &report.unreachable {
                 page.field("Tried", &format!("{peer}: {error}"));
             }
+            lookup_failure(report, &mut page);
             page.field("To do", advice(report.conclusion(), report.result_type(), self.roots));
         }
+        dnssec::chains(&report.route, &mut page);
         page.0
     }
 
@@ -209,6 +213,16 @@ pub(crate) fn misses_dnssec(report: &Report) -> bool {
     let insecure =
         report.route.security == MxSecurity::Insecure || addresses().any(|at| !at.secure);
     wanted && (failed || insecure) && !hosts.is_empty()
+}
+
+/// Tells why nothing was found, in the name server's words too.
+fn lookup_failure(report: &Report, page: &mut Page) {
+    if let Outcome::LookupFailed(error) = &report.outcome {
+        page.field("Reason", &error.to_string());
+        for extended in error.extended() {
+            page.field("Resolver", &format!("says: {extended}"));
+        }
+    }
 }
 
 /// Tells who the server says it is, and until when.

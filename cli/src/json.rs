@@ -1,6 +1,7 @@
 //! The report as a JSON document (`--json`), which `cli/schema.json` describes.
 
 mod certificate;
+mod dnssec;
 mod lookup;
 mod session;
 
@@ -158,7 +159,11 @@ fn lookup_error(error: &LookupError) -> Value {
         LookupError::NativeNotFound { .. } => "native-not-found",
         LookupError::Disabled { .. } => "disabled",
     };
-    json!({ "kind": kind, "message": error.to_string() })
+    json!({
+        "kind": kind,
+        "message": error.to_string(),
+        "extended_errors": error.extended().iter().map(dnssec::extended_error).collect::<Value>(),
+    })
 }
 
 /// Text of a server: what is no UTF-8 becomes the replacement character.

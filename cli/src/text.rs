@@ -37,8 +37,8 @@ pub(crate) struct Narrator {
     odd_bounds: Vec<String>,
     /// The kinds of keys that may sign for this client.
     client_keys: Vec<KeyKind>,
-    /// Plain text in front of TLS is told even if nobody asked for more.
-    warns_of_text_before_tls: bool,
+    /// What the reference does not tell is told even if nobody asked for more.
+    tells_more: bool,
     /// How long connecting, and the greeting after it, may take.
     connect_timeout: Duration,
     /// The level is `dane-only`.
@@ -59,7 +59,7 @@ impl Narrator {
             cipher_list: settings.cipher_list.clone(),
             odd_bounds: settings.odd_bounds.clone(),
             client_keys: config.policy.identity.key_kinds().collect(),
-            warns_of_text_before_tls: !program.is_posttls_finger() || show.verbose > 0,
+            tells_more: !program.is_posttls_finger() || show.verbose > 0,
             connect_timeout: config.connect_timeout,
             dane_only: config.level == Level::DaneOnly,
             peer: String::new(),
@@ -73,6 +73,7 @@ impl Narrator {
             Event::Lookup(note) => self.lookup(note, say),
             Event::LookupFailed(error) => {
                 say(Message::info(format!("Destination address lookup failed: {error}")));
+                self.extended(error, say);
             }
             Event::ConnectFailed(peer, error) => {
                 self.tried(peer, say);
@@ -104,7 +105,7 @@ impl Narrator {
             }
             Event::ReplyLine(_) => {}
             Event::TextBeforeTls { octets } => {
-                if self.warns_of_text_before_tls {
+                if self.tells_more {
                     say(Message::warning(format!(
                         "{}: dropped {octets} octets of plain text that came before TLS \
                          (CVE-2011-0411)",

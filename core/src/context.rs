@@ -8,7 +8,7 @@ use crate::limits;
 use crate::machine::{Endpoint, HostName, Input, LookupId, Output, TransportId};
 use crate::random::{Random, Seed};
 use crate::report::Event;
-use crate::resolve::{Answer, Question};
+use crate::resolve::{Answered, Question};
 use crate::time::{Instant, WallTime};
 
 /// What a machine may touch besides its own fields.
@@ -26,7 +26,7 @@ pub(crate) struct Cx {
     /// Questions for the resolver.
     questions: VecDeque<(AskId, Question)>,
     /// Answers that nobody took yet.
-    answers: BTreeMap<AskId, Answer>,
+    answers: BTreeMap<AskId, Answered>,
     /// Questions whose answers nobody wants any more.
     withdrawn: VecDeque<AskId>,
     settling: bool,
@@ -169,7 +169,7 @@ impl Cx {
     }
 
     /// Takes the answer to a question, if it is there.
-    pub(crate) fn answer(&mut self, id: AskId) -> Option<Answer> {
+    pub(crate) fn answer(&mut self, id: AskId) -> Option<Answered> {
         self.answers.remove(&id)
     }
 
@@ -204,7 +204,7 @@ impl Cx {
     }
 
     /// For the resolver: gives an answer.
-    pub(crate) fn put_answer(&mut self, id: AskId, answer: Answer) {
+    pub(crate) fn put_answer(&mut self, id: AskId, answer: Answered) {
         self.answers.insert(id, answer);
     }
 

@@ -61,6 +61,14 @@ pub const ADDRESSES: usize = 100;
 /// fragments (the agreement of the DNS flag day 2020).
 pub const DNS_PAYLOAD: u16 = 1232;
 
+/// Extended DNS errors kept of one answer. Resolvers give one or two (RFC 8914 section 2 sets no
+/// bound).
+pub const EXTENDED_ERRORS: usize = 4;
+
+/// Octets kept of the text of an extended DNS error, which RFC 8914 section 2 wants concise. unbound's
+/// longest are about 200.
+pub const EXTENDED_TEXT: usize = 400;
+
 /// Records taken of one DNS answer; the reference's own bound.
 pub const RECORDS: usize = 100;
 

@@ -54,6 +54,14 @@ impl DnsServer {
         Ok(Self { address, shared, threads })
     }
 
+    /// The key of the zone that was signed first, as a trust anchor.
+    ///
+    /// # Panics
+    /// If no zone is signed.
+    pub fn anchor(&self) -> String {
+        self.shared.zones.lock().unwrap_or_else(PoisonError::into_inner).anchor()
+    }
+
     /// The address it answers on.
     pub fn address(&self) -> SocketAddr {
         self.address

@@ -20,6 +20,7 @@ pub mod playbook;
 pub mod program;
 pub mod referee;
 pub mod setting;
+pub mod signer;
 pub mod told;
 pub mod toy;
 pub mod traces;

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! ; a comment
-//! @secure .                        what is below is signed
+//! @secure .                        what is below is signed, says the AD bit
+//! @sign test 13                    what is below is signed, with a key of this algorithm
 //! @insecure plain.test             what is below is not
 //! example.test  MX 10 mx.example.test
 //! *.wild.test   A 192.0.2.1
@@ -20,6 +21,16 @@ use std::time::Duration;
 
 use domain::base::iana::{Class, Opcode, Rcode, Rtype};
 use domain::base::{Message, MessageBuilder, Name, ToName, Ttl, UnknownRecordData};
+use domain::dep::octseq::str::Str;
+use domain::rdata::dnssec::RtypeBitmap;
+
+use crate::signer::{Signer, Validity};
+
+/// Owner, type and data.
+type Record = (Name<Vec<u8>>, Rtype, Vec<u8>);
+
+/// Of all records, in seconds.
+const TTL: u32 = 300;
 
 /// All zones, and everything that goes wrong with them.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +42,7 @@ pub struct Zones {
     servers: Vec<(IpAddr, Fault)>,
     /// How often each question was asked.
     asked: BTreeMap<(String, Rtype), usize>,
+    signers: Vec<Signer>,
 }
 
 /// What goes wrong with a question or a server.
@@ -72,6 +84,12 @@ pub enum Fault {
     Loose,
     /// `bogus`: SERVFAIL unless checking is disabled.
     Bogus,
+    /// `extended CODE TEXT`: the answer has this extended error (RFC 8914).
+    Extended(u16, String),
+    /// `expired`: signatures are not valid any more; for zones with keys.
+    Expired,
+    /// `forged`: signatures are wrong; for zones with keys.
+    Forged,
     /// `case`: letters of the question change their case.
     Case,
 }
@@ -160,6 +178,17 @@ impl Zones {
             found.secure && !has(Fault::Strip) && opt.as_ref().is_some_and(|opt| opt.dnssec_ok());
         let size = opt.as_ref().map_or(512, |opt| usize::from(opt.udp_payload_size()).min(1232));
 
+        let mut answer = found.answer.clone();
+        let mut authority: Vec<Record> =
+            found.denied_by.iter().map(|zone| (zone.clone(), Rtype::SOA, soa())).collect();
+        let do_bit = opt.as_ref().is_some_and(|opt| opt.dnssec_ok());
+        if !self.signers.is_empty() && do_bit && !has(Fault::Strip) {
+            authority.extend(found.denied_name.iter().filter_map(|name| self.denial(name, rtype)));
+            self.sign(&mut answer, faults);
+            self.sign(&mut authority, faults);
+        } else if let (true, Some((owner, ..))) = (signed, found.answer.last()) {
+            answer.push((owner.clone(), Rtype::RRSIG, vec![0; 100]));
+        }
         let make = |truncated: bool| {
             let mut builder = MessageBuilder::new_vec();
             let reply = builder.header_mut();
@@ -177,29 +206,30 @@ impl Zones {
                 builder.push((name, rtype)).unwrap();
             }
             let mut builder = builder.answer();
-            let mut push = |owner: &Name<Vec<u8>>, rtype, data: &[u8]| {
-                let data = UnknownRecordData::from_octets(rtype, data).unwrap();
-                builder.push((owner, Class::IN, Ttl::from_secs(300), data)).unwrap();
-            };
             if !truncated {
-                for (owner, rtype, data) in &found.answer {
-                    push(owner, *rtype, data);
-                }
-                if let (true, Some((owner, ..))) = (signed, found.answer.last()) {
-                    push(owner, Rtype::RRSIG, &[0; 100]);
+                for (owner, rtype, data) in &answer {
+                    let data = UnknownRecordData::from_octets(*rtype, &data[..]).unwrap();
+                    builder.push((owner, Class::IN, Ttl::from_secs(TTL), data)).unwrap();
                 }
             }
             let mut builder = builder.authority();
-            if let (false, Some(zone)) = (truncated, &found.denied_by) {
-                let data = soa();
-                let data = UnknownRecordData::from_octets(Rtype::SOA, &data[..]).unwrap();
-                builder.push((zone, Class::IN, Ttl::from_secs(300), data)).unwrap();
+            if !truncated {
+                for (owner, rtype, data) in &authority {
+                    let data = UnknownRecordData::from_octets(*rtype, &data[..]).unwrap();
+                    builder.push((owner, Class::IN, Ttl::from_secs(TTL), data)).unwrap();
+                }
             }
             let mut builder = builder.additional();
             if opt.is_some() && !has(Fault::NoEdns) {
                 let set = |opt: &mut domain::base::message_builder::OptBuilder<'_, _>| {
                     opt.set_udp_payload_size(1232);
                     opt.set_dnssec_ok(true);
+                    for fault in faults {
+                        if let Fault::Extended(code, text) = fault {
+                            let text = Str::<Vec<u8>>::copy_from_str(text);
+                            opt.extended_error((*code).into(), Some(&text)).unwrap();
+                        }
+                    }
                     Ok(())
                 };
                 builder.opt(set).unwrap();
@@ -218,11 +248,18 @@ impl Zones {
         let mut name = name.clone();
         for _ in 0..16 {
             let key = name.to_string().to_ascii_lowercase();
-            let (zone, secure) = self.zone(&key);
+            // DS records belong to the parent.
+            let home = match key.split_once('.') {
+                Some((_, "")) if rtype == Rtype::DS => ".",
+                Some((_, parent)) if rtype == Rtype::DS => parent,
+                _ => &key,
+            };
+            let (zone, secure) = self.zone(home);
             found.secure &= secure;
             let Some(records) = self.find(&key) else {
                 found.rcode = Rcode::NXDOMAIN;
                 found.denied_by = Some(zone);
+                found.denied_name = Some(name);
                 return found;
             };
             let wanted = records.iter().filter(|(other, _)| *other == rtype);
@@ -233,6 +270,7 @@ impl Zones {
             }
             let Some((_, target)) = records.iter().find(|(other, _)| *other == Rtype::CNAME) else {
                 found.denied_by = Some(zone);
+                found.denied_name = Some(name);
                 return found;
             };
             found.answer.push((name, Rtype::CNAME, target.clone()));
@@ -257,6 +295,86 @@ impl Zones {
         self.records.get(&format!("*.{parent}")).map(Vec::as_slice)
     }
 
+    /// Gives a zone a key, which its parent names.
+    fn sign_zone(&mut self, zone: &str, algorithm: u8) {
+        let signer = Signer::new(to_name(zone), algorithm);
+        let key = signer.zone().to_string().to_ascii_lowercase();
+        let records = self.records.entry(key).or_default();
+        records.push((Rtype::DNSKEY, signer.dnskey()));
+        records.push((Rtype::DS, signer.ds()));
+        self.signers.push(signer);
+    }
+
+    /// The key of the zone that was signed first, as a trust anchor.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn anchor(&self) -> String {
+        let signer = self.signers.first().expect("a signed zone");
+        let ds = signer.ds();
+        let hex = ds.iter().fold(String::new(), |hex, octet| hex + &format!("{octet:02x}"));
+        format!("{} IN TYPE43 \\# {} {hex}\n", signer.zone().fmt_with_dot(), ds.len())
+    }
+
+    /// Makes the record that says that a name has nothing of a type, whether or not it exists
+    /// (RFC 9824 section 3.1 does it so).
+    fn denial(&self, name: &Name<Vec<u8>>, asked: Rtype) -> Option<Record> {
+        let key = name.to_string().to_ascii_lowercase();
+        if asked != Rtype::DS && !self.zone(&key).1 {
+            return None;
+        }
+        let next = Name::from_octets([b"\x01\0", name.as_slice()].concat()).ok()?;
+        let mut types = RtypeBitmap::<Vec<u8>>::builder();
+        let of_name = self.find(&key).unwrap_or_default().iter().map(|(rtype, _)| *rtype);
+        let cut = self.cuts.iter().any(|(zone, secure)| *zone == key && !secure);
+        for rtype in of_name.chain([Rtype::NSEC, Rtype::RRSIG]).chain(cut.then_some(Rtype::NS)) {
+            // What belongs to the other side of a cut is not told.
+            if rtype != asked && (rtype != Rtype::DNSKEY || asked != Rtype::DS) {
+                types.add(rtype).unwrap();
+            }
+        }
+        let data = [next.as_slice(), types.finalize().as_slice()].concat();
+        Some((name.clone(), Rtype::NSEC, data))
+    }
+
+    /// Adds signatures to a section.
+    fn sign(&self, section: &mut Vec<Record>, faults: &[Fault]) {
+        let mut sets = BTreeMap::<_, Vec<Vec<u8>>>::new();
+        for (owner, rtype, data) in &*section {
+            sets.entry((owner.clone(), *rtype)).or_default().push(data.clone());
+        }
+        let mut validity = Validity::default();
+        if faults.contains(&Fault::Expired) {
+            validity.expiration = validity.inception + 1;
+        }
+        for ((owner, rtype), data) in sets {
+            let key = owner.to_string().to_ascii_lowercase();
+            let is_cut = matches!(rtype, Rtype::DS)
+                || rtype == Rtype::NSEC && self.cuts.contains(&(key.clone(), false));
+            let home = match key.split_once('.') {
+                Some((_, parent)) if is_cut => {
+                    if parent.is_empty() {
+                        "."
+                    } else {
+                        parent
+                    }
+                }
+                None if is_cut => ".",
+                _ => &key,
+            };
+            let (zone, secure) = self.zone(home);
+            let Some(signer) = self.signers.iter().find(|signer| secure && *signer.zone() == zone)
+            else {
+                continue;
+            };
+            let mut rrsig = signer.rrsig(&owner, rtype, TTL, &data, validity);
+            if let (true, Some(last)) = (faults.contains(&Fault::Forged), rrsig.last_mut()) {
+                *last ^= 1;
+            }
+            section.push((owner, Rtype::RRSIG, rrsig));
+        }
+    }
+
     fn zone(&self, key: &str) -> (Name<Vec<u8>>, bool) {
         let inside = |zone: &str| zone == "." || key == zone || key.ends_with(&format!(".{zone}"));
         let cuts = self.cuts.iter().filter(|(zone, _)| inside(zone));
@@ -272,6 +390,10 @@ impl Zones {
         match first {
             "@secure" | "@insecure" => {
                 self.cuts.push((second.to_ascii_lowercase(), first == "@secure"));
+            }
+            "@sign" => {
+                self.cuts.push((second.to_ascii_lowercase(), true));
+                self.sign_zone(second, rest.first()?.parse().ok()?);
             }
             "@fault" => {
                 let rtype = match *rest.first()? {
@@ -318,6 +440,9 @@ impl Fault {
             ["loose"] => Self::Loose,
             ["bogus"] => Self::Bogus,
             ["case"] => Self::Case,
+            ["expired"] => Self::Expired,
+            ["forged"] => Self::Forged,
+            ["extended", code, text @ ..] => Self::Extended(code.parse().ok()?, text.join(" ")),
             _ => return None,
         })
     }
@@ -328,13 +453,21 @@ impl Fault {
 struct Resolution {
     rcode: Rcode,
     secure: bool,
-    answer: Vec<(Name<Vec<u8>>, Rtype, Vec<u8>)>,
+    answer: Vec<Record>,
     denied_by: Option<Name<Vec<u8>>>,
+    /// What there is no record of.
+    denied_name: Option<Name<Vec<u8>>>,
 }
 
 impl Default for Resolution {
     fn default() -> Self {
-        Self { rcode: Rcode::NOERROR, secure: false, answer: Vec::new(), denied_by: None }
+        Self {
+            rcode: Rcode::NOERROR,
+            secure: false,
+            answer: Vec::new(),
+            denied_by: None,
+            denied_name: None,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use tlsfinger_core::resolve::{
     AddressFacts, HostFacts, MxSecurity, RouteFacts, Tlsa, TlsaFacts, TlsaRecord, TlsaSet,
 };
 
-use super::{hex, ip, lookup_error};
+use super::{dnssec, hex, ip, lookup_error};
 
 /// Tells the way to the servers.
 pub(super) fn route(route: &RouteFacts) -> Value {
@@ -18,6 +18,7 @@ pub(super) fn route(route: &RouteFacts) -> Value {
             MxSecurity::Secure => Some(true),
         },
         "hosts": route.hosts.iter().map(host).collect::<Value>(),
+        "validation": route.proofs.iter().map(|proof| dnssec::proof(proof)).collect::<Value>(),
     })
 }
 

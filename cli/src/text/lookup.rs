@@ -46,6 +46,7 @@ impl Narrator {
                         format!("reason: dnssec_probe '{probe}' received no response: {error}")
                     }
                 }));
+                error.iter().for_each(|error| self.extended(error, say));
             }
             LookupNote::ResolverStrips(server) => say(Message::warning(format!(
                 "DANE cannot be used: the name server {server} leaves out DNSSEC records"
@@ -59,6 +60,7 @@ impl Narrator {
             }
             LookupNote::TlsaFailed(error) => {
                 say(Message::warning(format!("DANE TLSA lookup problem: {error}")));
+                self.extended(error, say);
             }
             LookupNote::AliasStatusFailed { host, error } => {
                 let reason = match error {
@@ -67,6 +69,7 @@ impl Narrator {
                 };
                 let what = format!("DNSSEC status lookup error for {host}: {reason}");
                 say(Message::warning(what));
+                error.iter().for_each(|error| self.extended(error, say));
             }
             LookupNote::HostSkipped { host, port } => say(Message::info(format!(
                 "Failed to establish session to {} via {host}:{port}: TLSA lookup error for \
@@ -100,6 +103,15 @@ impl Narrator {
             }
             // Told by other machines than the probe.
             LookupNote::Target(_) | LookupNote::ServerTested(_) => {}
+        }
+    }
+
+    /// Says what the name server said about a failure (RFC 8914).
+    pub(super) fn extended(&self, error: &LookupError, say: &mut dyn FnMut(Message)) {
+        if self.tells_more {
+            for extended in error.extended() {
+                say(Message::info(format!("the name server says: {extended}")));
+            }
         }
     }
 

@@ -87,7 +87,8 @@ impl Report {
         match (worst, &self.outcome) {
             (Some(session), _) => session.result_type(self.level),
             (None, Outcome::LookupFailed(LookupError::Dns { problem, .. })) => {
-                (*problem == DnsProblem::ServFail).then_some(ResultType::DnssecInvalid)
+                let invalid = matches!(problem, DnsProblem::ServFail | DnsProblem::Bogus(_));
+                invalid.then_some(ResultType::DnssecInvalid)
             }
             (None, Outcome::Unreachable) if self.unreachable.is_empty() => {
                 let mut addresses = self.route.hosts.iter().flat_map(|host| &host.addresses);

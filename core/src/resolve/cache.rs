@@ -57,8 +57,9 @@ impl<Q: Clone + Ord, A: Clone> Cache<Q, A> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resolve::lookup::Answer;
     use crate::resolve::name::{Question, from_text};
-    use crate::resolve::{Answer, LookupError, RecordType};
+    use crate::resolve::{LookupError, RecordType};
 
     fn question(name: &str) -> Question {
         Question::new(from_text(name).unwrap(), RecordType::A)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use domain::base::iana::Rtype;
 
 use super::dnssec::Proof;
+use super::extended::ExtendedError;
 use crate::machine::IoError;
 
 /// Why a lookup found nothing. Shows itself in the reference's words, which scripts look for.
@@ -19,6 +20,8 @@ pub enum LookupError {
         record: RecordType,
         /// Why there is none.
         problem: DnsProblem,
+        /// What the name server said besides.
+        extended: Vec<ExtendedError>,
     },
     /// DNS cannot hold the name, or the answer names something that cannot be a host.
     InvalidName {
@@ -82,7 +85,34 @@ pub enum DnsProblem {
     Unreachable(IoError),
 }
 
+/// A problem, and what a name server said about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    pub(crate) problem: DnsProblem,
+    pub(crate) extended: Vec<ExtendedError>,
+}
+
+impl From<DnsProblem> for Trouble {
+    fn from(problem: DnsProblem) -> Self {
+        Self { problem, extended: Vec::new() }
+    }
+}
+
 impl LookupError {
+    /// What the name server said about the failure in extended errors (RFC 8914).
+    pub fn extended(&self) -> &[ExtendedError] {
+        match self {
+            Self::Dns { extended, .. } => extended,
+            Self::InvalidName { .. }
+            | Self::AliasLoop { .. }
+            | Self::NullMx { .. }
+            | Self::NoService { .. }
+            | Self::Native { .. }
+            | Self::NativeNotFound { .. }
+            | Self::Disabled { .. } => &[],
+        }
+    }
+
     /// Tells which of two errors says more: not found, hard failure, invalid name, try again.
     pub(crate) fn rank(&self) -> u8 {
         match self {
@@ -113,12 +143,12 @@ impl LookupError {
 impl fmt::Display for LookupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Dns { name, record, problem: DnsProblem::Malformed } => write!(
+            Self::Dns { name, record, problem: DnsProblem::Malformed, .. } => write!(
                 f,
                 "Name service error for name={name} type={record}: \
                  Malformed or unexpected name server reply"
             ),
-            Self::Dns { name, record, problem } => write!(
+            Self::Dns { name, record, problem, .. } => write!(
                 f,
                 "Host or domain name not found. \
                  Name service error for name={name} type={record}: {problem}"
@@ -214,6 +244,7 @@ mod tests {
             name: "d.test".to_owned(),
             record: RecordType::TLSA,
             problem,
+            extended: Vec::new(),
         };
         let io = IoError { kind: IoErrorKind::Other, code: -2, message: "Name unknown".to_owned() };
         let start = "Host or domain name not found. Name service error for name=d.test type=TLSA: ";

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::dnssec::Proof;
 use super::host::{Association, Host};
 use super::note::LookupNote;
 use super::order::Candidate;
@@ -18,6 +19,9 @@ pub struct RouteFacts {
     pub security: MxSecurity,
     /// The hosts in order of preference.
     pub hosts: Vec<HostFacts>,
+    /// What the answers are worth that were validated here, in the order in which they were asked
+    /// for; empty if the name servers are believed.
+    pub proofs: Vec<Arc<Proof>>,
 }
 
 /// A mail host.

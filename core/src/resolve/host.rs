@@ -3,8 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use super::dnssec::Proof;
 use super::error::{LookupError, RecordType};
-use super::lookup::{Answer, Found};
+use super::lookup::{Answer, Answered, Found};
 use super::message::Data;
 use super::name::{self, Name, Question};
 use super::note::LookupNote;
@@ -35,6 +36,8 @@ pub(crate) struct Host {
     tlsa: Vec<(Name, Asked)>,
     groups: Vec<Group>,
     failure: Option<LookupError>,
+    /// What the answers so far are worth.
+    proofs: Vec<Arc<Proof>>,
 }
 
 /// What decides how a host is looked up.
@@ -133,6 +136,7 @@ impl Host {
             tlsa: Vec::new(),
             groups: Vec::new(),
             failure: None,
+            proofs: Vec::new(),
         };
         if let Some(address) = super::conf::scoped_address(&host.text, port) {
             host.add_group(vec![address], None, None);
@@ -165,15 +169,17 @@ impl Host {
         {
             self.take_native(result);
         }
-        if let Some(Ok(found)) = self.a.poll(cx) {
+        let proofs = &mut self.proofs;
+        let (a, aaaa) = (self.a.poll(cx, proofs), self.aaaa.poll(cx, proofs));
+        self.alias.poll(cx, proofs);
+        for (_, asked) in &mut self.tlsa {
+            asked.poll(cx, proofs);
+        }
+        if let Some(Ok(found)) = a {
             self.add_found(&found, RecordType::A);
         }
-        if let Some(Ok(found)) = self.aaaa.poll(cx) {
+        if let Some(Ok(found)) = aaaa {
             self.add_found(&found, RecordType::AAAA);
-        }
-        self.alias.poll(cx);
-        for (_, asked) in &mut self.tlsa {
-            asked.poll(cx);
         }
         if !self.has_waiting_addresses() && self.groups.is_empty() && self.failure.is_none() {
             self.fail_or_look_natively(cx);
@@ -196,6 +202,11 @@ impl Host {
     /// The addresses so far.
     pub(crate) fn groups(&self) -> &[Group] {
         &self.groups
+    }
+
+    /// What the answers so far are worth.
+    pub(crate) fn proofs(&self) -> &[Arc<Proof>] {
+        &self.proofs
     }
 
     /// Why there are no addresses.
@@ -419,9 +430,10 @@ impl Asked {
     }
 
     /// Takes the answer if it is there, and hands it out when it comes.
-    fn poll(&mut self, cx: &mut Cx) -> Option<Answer> {
+    fn poll(&mut self, cx: &mut Cx, proofs: &mut Vec<Arc<Proof>>) -> Option<Answer> {
         let Self::Waiting(id) = self else { return None };
-        let answer = cx.answer(*id)?;
+        let Answered { answer, proofs: new } = cx.answer(*id)?;
+        proofs.extend(new.iter().cloned());
         *self = Self::Done(answer.clone());
         Some(answer)
     }

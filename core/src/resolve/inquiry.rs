@@ -46,8 +46,8 @@ impl Inquiry {
     fn advance(&mut self) {
         while let Some(id) = self.asked {
             let answered = self.resolver.serve(&mut self.cx);
-            if let Some(answer) = self.cx.answer(id) {
-                if let Err(error) = answer {
+            if let Some(answered) = self.cx.answer(id) {
+                if let Err(error) = answered.answer {
                     self.cx.tell(Event::LookupFailed(error));
                 }
                 self.stop();

@@ -4,13 +4,23 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::error::{DnsProblem, LookupError, RecordType};
+use super::dnssec::Proof;
+use super::error::{DnsProblem, LookupError, RecordType, Trouble};
+use super::extended::ExtendedError;
 use super::message::{Data, Reply};
 use super::name::{HostText, Name, Question, host_text};
 use crate::limits;
 
 /// What a question came to.
 pub(crate) type Answer = Result<Arc<Found>, LookupError>;
+
+/// An answer as it is given to who asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answered {
+    pub(crate) answer: Answer,
+    /// What it is worth, step by step along its aliases; empty if nothing was validated here.
+    pub(crate) proofs: Arc<[Arc<Proof>]>,
+}
 
 /// The records that were found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,14 +71,17 @@ impl Lookup {
 
     /// Takes the answer to the question of the present step. `secure` tells whether it was
     /// validated by somebody who is trusted.
-    pub(crate) fn take(&mut self, result: Result<Reply, DnsProblem>, secure: bool) -> Step {
+    pub(crate) fn take(&mut self, result: Result<Reply, Trouble>, secure: bool) -> Step {
         let reply = match result {
             Ok(reply) => reply,
-            Err(problem) => return self.failed(self.dns(&self.name, problem)),
+            Err(Trouble { problem, extended }) => {
+                return self.failed(self.dns(&self.name, problem, extended));
+            }
         };
         self.secure &= secure;
+        let extended = reply.extended;
         let Some(records) = reply.records else {
-            return self.failed(self.dns(&self.name, DnsProblem::Malformed));
+            return self.failed(self.dns(&self.name, DnsProblem::Malformed, extended));
         };
         // RFC 2308 section 5: without SOA record a negative answer is not to be cached.
         let ttl = records.ttl.map_or(limits::CACHE_FAILURE, |ttl| Duration::from_secs(ttl.into()));
@@ -96,12 +109,12 @@ impl Lookup {
         if reply.rcode != 0 {
             // RFC 6604 section 3: it belongs to the end of the chain, but the reference names its
             // beginning.
-            return self.failed(self.dns(&self.name, DnsProblem::NoSuchName));
+            return self.failed(self.dns(&self.name, DnsProblem::NoSuchName, extended));
         }
         // RFC 2308 section 2.2: the resolver followed the chain and says that there is nothing.
         let denied = records.denied_by.is_some_and(|zone| end.ends_with(&zone));
         if end == self.name || denied {
-            return self.failed(self.dns(&end, DnsProblem::NoData));
+            return self.failed(self.dns(&end, DnsProblem::NoData, extended));
         }
         if self.queries > limits::ALIAS_QUERIES {
             return self.failed(LookupError::AliasLoop { name: end.to_string() });
@@ -111,8 +124,8 @@ impl Lookup {
         Step::Ask(Question::new(end, self.record))
     }
 
-    fn dns(&self, name: &Name, problem: DnsProblem) -> LookupError {
-        LookupError::Dns { name: name.to_string(), record: self.record, problem }
+    fn dns(&self, name: &Name, problem: DnsProblem, extended: Vec<ExtendedError>) -> LookupError {
+        LookupError::Dns { name: name.to_string(), record: self.record, problem, extended }
     }
 
     fn failed(&self, error: LookupError) -> Step {
@@ -147,6 +160,7 @@ mod tests {
             authentic: true,
             edns: true,
             signed: true,
+            extended: Vec::new(),
             records,
             message: Bytes::new(),
         }

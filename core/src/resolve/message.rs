@@ -11,6 +11,7 @@ use domain::base::{
 use domain::dep::octseq::Parser;
 use domain::rdata::{A, Aaaa, Cname, Mx, Soa, Srv};
 
+use super::extended::ExtendedError;
 use super::name::{Name, Question};
 use super::{RecordType, Tlsa};
 use crate::limits;
@@ -76,6 +77,8 @@ pub(crate) struct Reply {
     pub(crate) edns: bool,
     /// The answer section has signatures.
     pub(crate) signed: bool,
+    /// What the server says besides.
+    pub(crate) extended: Vec<ExtendedError>,
     /// The records; `None` if they cannot be read.
     pub(crate) records: Option<Records>,
     /// The whole message, for validation.
@@ -135,6 +138,7 @@ pub(crate) fn read(octets: &Bytes, id: u16, question: &Question) -> Received {
             authentic: false,
             edns: message.opt().is_some(),
             signed: false,
+            extended: message.opt().map(|opt| ExtendedError::read(&opt)).unwrap_or_default(),
             records: None,
             message: octets.clone(),
         });
@@ -161,6 +165,7 @@ pub(crate) fn read(octets: &Bytes, id: u16, question: &Question) -> Received {
         authentic: header.ad(),
         edns: opt.is_some(),
         signed,
+        extended: opt.map(|opt| ExtendedError::read(&opt)).unwrap_or_default(),
         records,
         message: octets.clone(),
     })

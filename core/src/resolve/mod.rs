@@ -45,6 +45,7 @@ mod cache;
 mod conf;
 mod dnssec;
 mod error;
+mod extended;
 mod facts;
 mod finder;
 mod host;
@@ -64,7 +65,7 @@ mod target;
 mod tlsa;
 mod trust;
 
-pub(crate) use lookup::Answer;
+pub(crate) use lookup::Answered;
 pub(crate) use name::Question;
 pub(crate) use resolver::Resolver;
 pub(crate) use route::{NextTarget, Route};
@@ -74,6 +75,7 @@ pub use dnssec::{
     BadTrustAnchors, ChainStep, Flaw, Insecurity, Proof, Security, SignedBy, TrustAnchors,
 };
 pub use error::{DnsProblem, LookupError, RecordType};
+pub use extended::ExtendedError;
 pub use facts::{AddressFacts, HostFacts, RouteFacts, TlsaFacts};
 pub use finder::RouteFinder;
 pub use inquiry::Inquiry;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::conf::ResolvConf;
-use super::error::DnsProblem;
+use super::error::{DnsProblem, Trouble};
 use super::message::{self, Flags, Received, Reply};
 use super::name::Question;
 use super::note::LookupNote;
@@ -54,7 +54,7 @@ pub(crate) struct Manner {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Heard {
     /// A readable answer with NOERROR or NXDOMAIN, or why there is none.
-    pub(crate) result: Result<Reply, DnsProblem>,
+    pub(crate) result: Result<Reply, Trouble>,
     /// The last server that said anything, and whether it set the AD bit.
     pub(crate) from: Option<(usize, bool)>,
     /// An answer over UDP did not fit.
@@ -86,7 +86,7 @@ struct Query {
     /// When the latest attempt is given up.
     deadline: Instant,
     /// What says most about why there is no answer.
-    problem: DnsProblem,
+    trouble: Trouble,
     from: Option<(usize, bool)>,
     truncated: bool,
     ended: bool,
@@ -148,7 +148,7 @@ impl Client {
             turns: 0,
             attempts: Vec::new(),
             deadline: Instant::NEVER,
-            problem: DnsProblem::TimedOut,
+            trouble: DnsProblem::TimedOut.into(),
             from: None,
             truncated: false,
             ended: false,
@@ -272,7 +272,7 @@ impl Client {
             News::Bytes(bytes) => bytes,
             News::Over(problem) => {
                 self.servers[attempt.server].silent = true;
-                return self.attempt_failed(cx, id, query, at, problem);
+                return self.attempt_failed(cx, id, query, at, problem.into());
             }
         };
         let received = message::read(bytes, attempt.id, &query.question);
@@ -282,9 +282,9 @@ impl Client {
         query.truncated |= received == Received::Truncated;
         match judge(received, &attempt, query.manner) {
             Came::Nothing => {}
-            Came::Problem(problem) => {
+            Came::Trouble(trouble) => {
                 self.servers[attempt.server].silent = false;
-                self.attempt_failed(cx, id, query, at, problem);
+                self.attempt_failed(cx, id, query, at, trouble);
             }
             Came::Again { tcp, edns } => {
                 self.retire(cx, query, at);
@@ -310,10 +310,10 @@ impl Client {
         id: QueryId,
         query: &mut Query,
         at: usize,
-        problem: DnsProblem,
+        trouble: Trouble,
     ) {
-        if weight(&problem) >= weight(&query.problem) {
-            query.problem = problem;
+        if weight(&trouble.problem) >= weight(&query.trouble.problem) {
+            query.trouble = trouble;
         }
         self.retire(cx, query, at);
         if at + 1 == query.attempts.len() {
@@ -324,8 +324,8 @@ impl Client {
     fn next_turn(&mut self, cx: &mut Cx, id: QueryId, query: &mut Query) {
         let servers = self.servers.len();
         if query.turns >= servers.saturating_mul(self.conf.attempts as usize) {
-            let problem = query.problem.clone();
-            return self.end(id, query, Err(problem));
+            let trouble = query.trouble.clone();
+            return self.end(id, query, Err(trouble));
         }
         let server = (query.first + query.turns) % servers;
         query.turns += 1;
@@ -380,7 +380,7 @@ impl Client {
         shared.max(Duration::from_secs(1))
     }
 
-    fn end(&mut self, id: QueryId, query: &mut Query, result: Result<Reply, DnsProblem>) {
+    fn end(&mut self, id: QueryId, query: &mut Query, result: Result<Reply, Trouble>) {
         query.ended = true;
         self.finished
             .push_back((id, Heard { result, from: query.from, truncated: query.truncated }));
@@ -425,7 +425,7 @@ enum News<'a> {
 /// What an attempt came to.
 enum Came {
     Nothing,
-    Problem(DnsProblem),
+    Trouble(Trouble),
     /// The same server wants to be asked in another way.
     Again {
         tcp: bool,
@@ -446,20 +446,25 @@ fn judge(received: Received, attempt: &Attempt, manner: Manner) -> Came {
     let tcp = attempt.via == Via::Stream;
     let reply = match received {
         Received::Foreign => return Came::Nothing,
-        Received::Truncated if tcp => return Came::Problem(DnsProblem::Malformed),
+        Received::Truncated if tcp => return Came::Trouble(DnsProblem::Malformed.into()),
         Received::Truncated => return Came::Again { tcp: true, edns: attempt.edns },
         Received::Reply(reply) => reply,
     };
     let plain = attempt.edns && !manner.edns_only;
     match reply.rcode {
         NOERROR | NXDOMAIN if reply.records.is_some() => Came::Answer(reply),
-        NOERROR | NXDOMAIN => Came::Problem(DnsProblem::Malformed),
         // RFC 6891 section 7: whoever does not know EDNS answers so, and without OPT record.
         FORMERR | NOTIMP if plain && !reply.edns => Came::Again { tcp, edns: false },
         BADVERS if plain => Came::Again { tcp, edns: false },
-        SERVFAIL => Came::Problem(DnsProblem::ServFail),
-        NOTIMP | REFUSED => Came::Problem(DnsProblem::Refused),
-        rcode => Came::Problem(DnsProblem::Rcode(rcode)),
+        rcode => {
+            let problem = match rcode {
+                NOERROR | NXDOMAIN => DnsProblem::Malformed,
+                SERVFAIL => DnsProblem::ServFail,
+                NOTIMP | REFUSED => DnsProblem::Refused,
+                rcode => DnsProblem::Rcode(rcode),
+            };
+            Came::Trouble(Trouble { problem, extended: reply.extended })
+        }
     }
 }
 

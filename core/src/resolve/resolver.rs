@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::cache::Cache;
 use super::dnssec::{Clock, Proof, Security, Validator};
 use super::error::{DnsProblem, LookupError};
-use super::lookup::{Answer, Lookup, Step};
+use super::lookup::{Answer, Answered, Lookup, Step};
 use super::name::Question;
 use super::note::LookupNote;
 use super::query::{Client, Heard, Manner, QueryId};
@@ -25,7 +25,7 @@ use crate::time::Instant;
 #[derive(Debug)]
 pub(crate) struct Resolver {
     client: Client,
-    cache: Cache<Question, Answer>,
+    cache: Cache<Question, Answered>,
     trust: Trust,
     validator: Validator,
     /// Questions that validation needs answers to.
@@ -58,6 +58,8 @@ struct Task {
     /// The name that is asked for now.
     step: Question,
     unproven: Option<Unproven>,
+    /// Of the steps so far.
+    proofs: Vec<Arc<Proof>>,
 }
 
 impl Resolver {
@@ -116,7 +118,7 @@ impl Resolver {
 
     fn take(&mut self, cx: &mut Cx, id: AskId, question: Question) -> bool {
         if let Some(answer) = self.cache.get(cx.now(), &question) {
-            self.tell(cx, &question, &answer, true);
+            self.tell(cx, &question, &answer.answer, true);
             cx.put_answer(id, answer);
             return true;
         }
@@ -126,8 +128,8 @@ impl Resolver {
             return false;
         }
         let lookup = Lookup::new(&question);
-        let step = question.clone();
-        let task = Task { lookup, askers: vec![id], query: None, step, unproven: None };
+        let (step, proofs) = (question.clone(), Vec::new());
+        let task = Task { lookup, askers: vec![id], query: None, step, unproven: None, proofs };
         self.tasks.insert(question.clone(), task);
         self.queue.push_back(question);
         false
@@ -227,8 +229,9 @@ impl Resolver {
                 let secure = proof.is_secure();
                 let proof = Arc::new(proof);
                 cx.tell(Event::Lookup(LookupNote::Validated(Arc::clone(&proof))));
+                task.proofs.push(Arc::clone(&proof));
                 if let Security::Bogus(_) = proof.security {
-                    heard.result = Err(DnsProblem::Bogus(proof));
+                    heard.result = Err(DnsProblem::Bogus(proof).into());
                 }
                 return self.go_on(cx, question, heard, secure);
             }
@@ -258,9 +261,11 @@ impl Resolver {
                 if let Err(LookupError::AliasLoop { name }) = &answer {
                     cx.tell(Event::Lookup(LookupNote::AliasLoop { name: name.clone() }));
                 }
+                let proofs = std::mem::take(&mut task.proofs).into();
                 self.tell(cx, question, &answer, false);
-                self.answer(cx, question, &answer);
-                self.cache.put(cx.now(), question.clone(), answer, ttl);
+                let answered = Answered { answer, proofs };
+                self.answer(cx, question, &answered);
+                self.cache.put(cx.now(), question.clone(), answered, ttl);
                 true
             }
         }
@@ -278,7 +283,7 @@ impl Resolver {
         }
     }
 
-    fn answer(&mut self, cx: &mut Cx, question: &Question, answer: &Answer) {
+    fn answer(&mut self, cx: &mut Cx, question: &Question, answer: &Answered) {
         let Some(task) = self.tasks.remove(question) else { return };
         for id in task.askers {
             self.askers.remove(&id);

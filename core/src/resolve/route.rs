@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::dnssec::Proof;
 use super::error::{LookupError, RecordType};
 use super::facts::{HostFacts, RouteFacts};
 use super::host::{Association, Host, HostSettings};
-use super::lookup::{Answer, Found};
+use super::lookup::{Answer, Answered, Found};
 use super::name::{self, Question};
 use super::note::LookupNote;
 use super::order::{self, Candidate, Place};
@@ -46,6 +47,8 @@ pub(crate) struct Route {
     told: BTreeSet<(String, RecordType)>,
     /// An address was found.
     found_any: bool,
+    /// What the answer with the MX or SRV records is worth.
+    proofs: Arc<[Arc<Proof>]>,
 }
 
 #[derive(Debug)]
@@ -153,6 +156,7 @@ impl Route {
             patience: None,
             told: BTreeSet::new(),
             found_any: false,
+            proofs: Arc::default(),
         }
     }
 
@@ -185,9 +189,10 @@ impl Route {
     /// Takes an input, and the answers that are there.
     pub(crate) fn handle(&mut self, cx: &mut Cx, input: &Input) {
         if let Phase::Asking(id, record, query) = &self.phase
-            && let Some(answer) = cx.answer(*id)
+            && let Some(Answered { answer, proofs }) = cx.answer(*id)
         {
             let (record, query) = (*record, query.clone());
+            self.proofs = proofs;
             self.take_records(cx, answer, record, query);
         }
         for (_, host) in &mut self.hosts {
@@ -253,7 +258,15 @@ impl Route {
             Phase::Hosts(None, _) | Phase::One(_) | Phase::Failed(_) => None,
         };
         let hosts = self.hosts.iter().map(|(candidate, host)| HostFacts::of(candidate, host));
-        RouteFacts { record, security: self.mx, hosts: hosts.collect() }
+        let mut proofs: Vec<Arc<Proof>> = Vec::new();
+        for proof in self.proofs.iter().chain(self.hosts.iter().flat_map(|(_, host)| host.proofs()))
+        {
+            // Several hosts may have asked the same question.
+            if !proofs.iter().any(|known| Arc::ptr_eq(known, proof)) {
+                proofs.push(Arc::clone(proof));
+            }
+        }
+        RouteFacts { record, security: self.mx, hosts: hosts.collect(), proofs }
     }
 
     /// Gives up all lookups.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::error::{DnsProblem, RecordType};
+use super::error::{DnsProblem, RecordType, Trouble};
 use super::message::Reply;
 use super::name::{Question, from_text};
 use super::note::LookupNote;
@@ -151,7 +151,7 @@ impl ServerTest {
             // Whatever the answer was, there was one.
             Some(Heard { from: Some(_), .. }) => Ok(()),
             Some(Heard { truncated: true, .. }) if test == Test::Signed => Ok(()),
-            Some(Heard { result: Err(problem), .. }) => Err(problem.clone()),
+            Some(Heard { result: Err(trouble), .. }) => Err(trouble.problem.clone()),
             Some(Heard { result: Ok(_), .. }) => Ok(()),
             None => Err(DnsProblem::TimedOut),
         };
@@ -163,11 +163,15 @@ impl ServerTest {
         let edns = match reply(Test::Signed) {
             Some(Ok(reply)) => Some(reply.edns),
             // RFC 6891 section 7: FORMERR is the word of those who do not know it.
-            Some(Err(DnsProblem::Rcode(1))) => Some(false),
+            Some(Err(Trouble { problem: DnsProblem::Rcode(1), .. })) => Some(false),
             Some(Err(_)) | None => None,
         };
         let validates = match (reply(Test::Bogus), reply(Test::BogusUnchecked)) {
-            (Some(Err(DnsProblem::ServFail)), Some(Ok(reply))) if has_data(reply) => Some(true),
+            (Some(Err(Trouble { problem: DnsProblem::ServFail, .. })), Some(Ok(reply)))
+                if has_data(reply) =>
+            {
+                Some(true)
+            }
             (Some(Ok(reply)), _) if has_data(reply) => Some(false),
             (Some(Ok(_) | Err(_)) | None, _) => None,
         };

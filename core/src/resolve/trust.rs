@@ -1,7 +1,7 @@
 //! Whose word counts that an answer is secure, and whether anybody gives it.
 
 use super::dnssec::{Insecurity, Proof, Security};
-use super::error::LookupError;
+use super::error::{LookupError, Trouble};
 use super::name::{Question, from_text};
 use super::note::LookupNote;
 use super::query::Heard;
@@ -78,8 +78,9 @@ impl Trust {
         let error = match heard.result {
             Ok(_) if secure => return,
             Ok(_) => None,
-            Err(problem) => {
-                Some(LookupError::Dns { name: probe.name.clone(), record: probe.record, problem })
+            Err(Trouble { problem, extended }) => {
+                let (name, record) = (probe.name.clone(), probe.record);
+                Some(LookupError::Dns { name, record, problem, extended })
             }
         };
         cx.tell(Event::Lookup(LookupNote::DnssecUnavailable { probe, error }));

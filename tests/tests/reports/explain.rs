@@ -57,3 +57,40 @@ fn every_outcome_is_explained_within_80_columns() {
         assert!(!field(text, "Verdict").is_empty(), "{}: {text}", cause.name);
     }
 }
+
+#[test]
+fn chain_of_trust_is_explained() {
+    let text = explanation("validated");
+    let (_, chain) = text.split_once("\nDNSSEC, from the trust anchor down\n").unwrap();
+    assert_eq!(field(chain, "Anchor"), ". trust anchor");
+    assert!(field(chain, "Delegated").starts_with("test DS: key "), "{chain}");
+    assert!(chain.contains("(RSASHA256), digest type 2; signed by key"), "{chain}");
+    // What two answers have in common stands there once.
+    assert_eq!(chain.matches("  Keys").count(), 4, "{chain}");
+    let secure: Vec<_> =
+        chain.lines().filter_map(|line| line.strip_prefix("  Secure    ")).collect();
+    assert_eq!(secure.len(), 3, "{chain}");
+    assert!(secure[0].starts_with("d.test MX: signed by key "), "{chain}");
+    assert!(
+        chain.contains("(ED25519) of d.test from\n            20200101000000 to 2040"),
+        "{chain}"
+    );
+
+    let text = explanation("validated, expired");
+    let (_, chain) = text.split_once("\nDNSSEC, from the trust anchor down\n").unwrap();
+    assert!(field(chain, "Bogus").starts_with("d.test MX: bogus: signature by key "), "{chain}");
+    assert!(chain.ends_with("  d.test MX: error 7 of RFC 8914, Signature Expired\n"), "{chain}");
+
+    let text = explanation("validated, unsigned");
+    assert!(text.contains("  Insecure  d.test DS: insecure: d.test is not signed\n"), "{text}");
+}
+
+#[test]
+fn name_server_gives_its_reason() {
+    let text = explanation("SERVFAIL, with a reason");
+    assert_eq!(field(&text, "Resolver"), "says: Signature Expired (7): ?[31mno??? key");
+    let output = cause("SERVFAIL, with a reason").run(&[]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let line = "tlsfinger: the name server says: Signature Expired (7): ?[31mno??? key\n";
+    assert!(text.ends_with(line), "{text}");
+}

@@ -95,3 +95,29 @@ fn usage_and_configuration() {
     assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
     assert!(output.stderr.ends_with(b"Invalid TLS level \"nosuch\"\n"));
 }
+
+#[test]
+fn chains_of_trust() {
+    let found = document("validated");
+    let chains = found["lookup"]["validation"].as_array().unwrap();
+    let mx = &chains[0];
+    assert_eq!((&mx["name"], &mx["record"]), (&"d.test".into(), &"MX".into()));
+    assert_eq!((&mx["security"], &mx["reason"]), (&"secure".into(), &Value::Null));
+    let steps: Vec<_> = mx["chain"].as_array().unwrap().iter().map(|step| &step["step"]).collect();
+    assert_eq!(steps, ["anchor", "keys", "ds", "keys", "ds", "keys", "records"]);
+    let ds = &mx["chain"][2];
+    assert_eq!((&ds["name"], &ds["algorithm"]), (&"test".into(), &8.into()));
+    assert_eq!(ds["signature"]["algorithm"], 13);
+    assert_eq!(ds["signature"]["inception"], "2020-01-01T00:00:00Z");
+
+    let found = document("validated, expired");
+    let mx = &found["lookup"]["validation"][0];
+    assert_eq!((&mx["security"], &mx["extended_error"]["code"]), (&"bogus".into(), &7.into()));
+    assert_eq!(mx["chain"].as_array().unwrap().last().unwrap()["step"], "broken");
+    assert_eq!(found["error"]["kind"], "bogus");
+
+    let found = document("SERVFAIL, with a reason");
+    let error = &found["error"]["extended_errors"][0];
+    assert_eq!((&error["code"], &error["purpose"]), (&7.into(), &"Signature Expired".into()));
+    assert_eq!(error["text"], "\u{1b}[31mno\u{202e} key");
+}

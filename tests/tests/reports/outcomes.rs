@@ -16,7 +16,8 @@ pub(crate) struct Cause {
     script: Option<Script>,
     /// `PORT` stands for the server's port. Without zones there is no name server.
     zones: &'static str,
-    /// `PORT` as above, `CA` for a file with the root certificate, `PIN` for the key's digest.
+    /// `PORT` as above, `CA` for a file with the root certificate, `PIN` for the key's digest,
+    /// `ANCHOR` for a file with the key of the zone that was signed first.
     arguments: &'static str,
     /// The status of `--exit-code`.
     pub(crate) status: i32,
@@ -55,9 +56,14 @@ impl Cause {
             .replace("EE", &certs::tlsa(KeyType::P256))
             .replace("TA", &certs::root_tlsa());
         let names = DnsServer::start(&zones).unwrap();
+        let anchor = scratch.file("anchor");
+        if zones.contains("@sign") {
+            std::fs::write(&anchor, names.anchor()).unwrap();
+        }
         let resolver = names.address().to_string();
         let mut words = vec!["--resolver".to_owned(), resolver];
         words.extend(options.iter().map(|option| (*option).to_owned()));
+        let fill = |word| fill(word).replace("ANCHOR", anchor.to_str().unwrap());
         words.extend(self.arguments.split(' ').map(fill));
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         run(program::command(scratch.path(), &words))
@@ -81,6 +87,18 @@ fn colons(digits: &str) -> String {
 const LITERAL: &str = "-lmay [127.0.0.1]:PORT";
 const DANE: &str = "@secure .\nd.test MX 10 mx.example.org\nmx.example.org A 127.0.0.1\n\
                     _PORT._tcp.mx.example.org TLSA EE";
+
+const LOCAL: &str = "--dnssec local --trust-anchor ANCHOR d.test:PORT";
+macro_rules! signed {
+    ($more:literal) => {
+        concat!(
+            "@sign . 13\n@sign test 8\n@sign d.test 15\n@sign example.org 14\n",
+            "d.test MX 10 mx.example.org\nmx.example.org A 127.0.0.1\n",
+            "_PORT._tcp.mx.example.org TLSA EE\n",
+            $more
+        )
+    };
+}
 
 pub(crate) fn causes() -> Vec<Cause> {
     let smtp = Script::smtp;
@@ -229,6 +247,31 @@ pub(crate) fn causes() -> Vec<Cause> {
         c("all of none", None, "@secure .", "--all d.test:PORT", 6, ""),
         c("no such domain", None, "@secure .", "d.test:PORT", 6, ""),
         c("SERVFAIL", None, "@fault d.test * servfail", "d.test:PORT", 6, "dnssec-invalid"),
+        c(
+            "SERVFAIL, with a reason",
+            None,
+            "@fault d.test * servfail\n@fault d.test * extended 7 \u{1b}[31mno\u{202e} key",
+            "d.test:PORT",
+            6,
+            "dnssec-invalid",
+        ),
+        c("validated", Some(smtp()), signed!(""), LOCAL, 0, ""),
+        c(
+            "validated, expired",
+            Some(smtp()),
+            signed!("@fault d.test MX expired"),
+            LOCAL,
+            6,
+            "dnssec-invalid",
+        ),
+        c(
+            "validated, unsigned",
+            Some(smtp()),
+            "@sign . 13\n@insecure d.test\nd.test A 127.0.0.1",
+            LOCAL,
+            2,
+            "certificate-not-trusted",
+        ),
         c("null MX", None, "d.test MX 0 .", "d.test:PORT", 6, ""),
         c("DANE", Some(smtp()), DANE, "d.test:PORT", 0, ""),
         c(

@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use domain::base::iana::ExtendedErrorCode;
+
 use crate::resolve::RecordType;
 use crate::resolve::error::DnsProblem;
+use crate::resolve::extended::ExtendedError;
 
 /// What validation found out about the answer to one question.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,8 +43,13 @@ pub enum Insecurity {
         /// The zone, or the name that may belong to a zone of its own (opt-out).
         zone: String,
     },
-    /// The zone signs with nothing but algorithms or digests that are unknown or given up.
+    /// The zone signs with nothing but algorithms that are unknown or given up.
     UnknownAlgorithms {
+        /// The zone.
+        zone: String,
+    },
+    /// The parent names keys of known algorithms, but only by digests that are unknown or given up.
+    UnknownDigests {
         /// The zone.
         zone: String,
     },
@@ -119,6 +127,8 @@ pub enum Flaw {
         record: RecordType,
         /// Why there is none.
         problem: Box<DnsProblem>,
+        /// What the name server said besides.
+        extended: Vec<ExtendedError>,
     },
     /// Checking would take more work than an honest zone needs.
     TooMuchWork,
@@ -225,7 +235,58 @@ impl Flaw {
     }
 }
 
+impl Flaw {
+    /// Tells the code that a resolver would send for it (RFC 8914 section 4).
+    pub const fn code(&self) -> u16 {
+        match self {
+            Self::NoSignature => ExtendedErrorCode::RRSIGS_MISSING,
+            Self::NoKey { .. } | Self::NoMatchingKey { .. } => ExtendedErrorCode::DNSKEY_MISSING,
+            Self::Expired { .. } => ExtendedErrorCode::SIGNATURE_EXPIRED,
+            Self::NotYetValid { .. } => ExtendedErrorCode::SIGNATURE_NOT_YET_VALID,
+            Self::NoDenial | Self::NoWildcardProof => ExtendedErrorCode::NSEC_MISSING,
+            // RFC 4035 section 4.3: records that the chain needs cannot be had.
+            Self::Unavailable { .. } => ExtendedErrorCode::DNSSEC_INDETERMINATE,
+            Self::BadSignature { .. }
+            | Self::NoSuchZone { .. }
+            | Self::WrongAlias
+            | Self::Malformed
+            | Self::TooMuchWork => ExtendedErrorCode::DNSSEC_BOGUS,
+        }
+        .to_int()
+    }
+}
+
+impl Insecurity {
+    /// Tells the code that a resolver would send for it (RFC 8914 section 4); `None` where there
+    /// is nothing to complain about.
+    pub const fn code(&self) -> Option<u16> {
+        match self {
+            Self::UnknownAlgorithms { .. } => {
+                Some(ExtendedErrorCode::UNSUPPORTED_DNSKEY_ALGORITHM.to_int())
+            }
+            Self::UnknownDigests { .. } => {
+                Some(ExtendedErrorCode::UNSUPPORTED_DS_DIGEST_TYPE.to_int())
+            }
+            Self::Iterations { .. } => {
+                Some(ExtendedErrorCode::UNSUPPORTED_NSEC3_ITERATIONS_VALUE.to_int())
+            }
+            Self::NoAnchor | Self::Unsigned { .. } | Self::OptOut { .. } | Self::Stripped => None,
+        }
+    }
+}
+
 impl Proof {
+    /// Tells in the words of RFC 8914 why the answer is not secure; `None` if it is, or if nothing
+    /// is wrong with that.
+    pub fn extended_error(&self) -> Option<ExtendedError> {
+        let (code, text) = match &self.security {
+            Security::Secure => return None,
+            Security::Insecure(why) => (why.code()?, why.to_string()),
+            Security::Bogus(flaw) => (flaw.code(), flaw.to_string()),
+        };
+        Some(ExtendedError { code, text })
+    }
+
     /// Tells whether an unbroken chain of signatures leads to the answer.
     pub fn is_secure(&self) -> bool {
         self.security == Security::Secure
@@ -256,6 +317,9 @@ impl fmt::Display for Insecurity {
             Self::Unsigned { zone } => write!(f, "{} is not signed", zone),
             Self::UnknownAlgorithms { zone } => {
                 write!(f, "{} is signed only with unsupported algorithms", zone)
+            }
+            Self::UnknownDigests { zone } => {
+                write!(f, "the keys of {zone} are named only by unsupported digests")
             }
             Self::OptOut { zone } => {
                 write!(f, "denied by an opt-out NSEC3 record of {}", zone)
@@ -296,8 +360,9 @@ impl fmt::Display for Flaw {
             Self::NoWildcardProof => f.write_str("no proof that the wildcard applies"),
             Self::WrongAlias => f.write_str("the alias is not what the DNAME record makes"),
             Self::Malformed => f.write_str("malformed records"),
-            Self::Unavailable { name, record, problem } => {
-                write!(f, "cannot look up {record} of {}: {problem}", name)
+            Self::Unavailable { name, record, problem, extended } => {
+                write!(f, "cannot look up {record} of {name}: {problem}")?;
+                extended.iter().try_for_each(|error| write!(f, "; {error}"))
             }
             Self::TooMuchWork => f.write_str("too many keys, signatures or hashes to check"),
         }

@@ -14,7 +14,7 @@ use super::records::{RrSet, Section, Sections, name_at};
 use super::zones::{Clock, Place, Zone, Zones, signed_by};
 use crate::limits;
 use crate::resolve::RecordType;
-use crate::resolve::error::DnsProblem;
+use crate::resolve::error::{DnsProblem, Trouble};
 use crate::resolve::message::Reply;
 use crate::resolve::name::{Name, Question};
 
@@ -48,10 +48,10 @@ impl Validator {
         &mut self,
         clock: Clock,
         question: Question,
-        result: Result<Reply, DnsProblem>,
+        result: Result<Reply, Trouble>,
     ) {
-        let answer =
-            result.and_then(|reply| Sections::read(&reply.message).ok_or(DnsProblem::Malformed));
+        let answer = result
+            .and_then(|reply| Sections::read(&reply.message).ok_or(DnsProblem::Malformed.into()));
         self.zones.learn(clock, question, answer);
     }
 

@@ -8,13 +8,13 @@ use domain::base::ToName;
 
 use super::anchors::{Anchor, TrustAnchors};
 use super::denial::{Denial, Denied};
-use super::key::{self, Budget, Ds, Key, Signed};
+use super::key::{self, Budget, Ds, Key, Signed, is_known_algorithm};
 use super::proof::{ChainStep, Flaw, Insecurity, Security, SignedBy};
 use super::records::{RrSet, Sections};
 use crate::limits;
 use crate::resolve::RecordType;
 use crate::resolve::cache::Cache;
-use crate::resolve::error::DnsProblem;
+use crate::resolve::error::Trouble;
 use crate::resolve::name::{Name, Question};
 use crate::time::{Instant, WallTime};
 
@@ -80,7 +80,7 @@ pub(super) struct Zones {
     /// A name server without DNSSEC makes everything insecure instead of bogus.
     lenient: bool,
     /// Answers that were not needed yet.
-    fetched: Cache<Question, Result<Arc<Sections>, DnsProblem>>,
+    fetched: Cache<Question, Result<Arc<Sections>, Trouble>>,
     cuts: Cache<Name, Cut>,
     places: Cache<Name, Place>,
 }
@@ -101,7 +101,7 @@ impl Zones {
         &mut self,
         clock: Clock,
         question: Question,
-        answer: Result<Sections, DnsProblem>,
+        answer: Result<Sections, Trouble>,
     ) {
         self.fetched.put(clock.now, question, answer.map(Arc::new), limits::CACHE_FAILURE);
     }
@@ -175,7 +175,7 @@ impl Zones {
         name: &Name,
         record: RecordType,
         wanted: &mut BTreeSet<Question>,
-    ) -> Option<Result<Arc<Sections>, DnsProblem>> {
+    ) -> Option<Result<Arc<Sections>, Trouble>> {
         let question = Question::new(name.clone(), record);
         let found = self.fetched.get(clock.now, &question);
         if found.is_none() {
@@ -236,14 +236,14 @@ impl Zones {
         name: &Name,
         anchors: &[Anchor],
         mut steps: Vec<ChainStep>,
-        answer: Result<Arc<Sections>, DnsProblem>,
+        answer: Result<Arc<Sections>, Trouble>,
     ) -> Place {
         let believed = match answer {
             Ok(sections) => match sections.answer.get(&(name.clone(), RecordType::DNSKEY)) {
                 Some(set) => believed_keys(clock, name, anchors, set),
                 None => Err(Flaw::NoMatchingKey { zone: name.to_string() }),
             },
-            Err(problem) => Err(unavailable(name, RecordType::DNSKEY, problem)),
+            Err(trouble) => Err(unavailable(name, RecordType::DNSKEY, trouble)),
         };
         let (place, ttl) = match believed {
             Ok((keys, by, ttl)) => {
@@ -272,7 +272,7 @@ impl Zones {
         let steps = zone.steps.clone();
         let outcome = match answer {
             Ok(sections) => read_cut(clock, zone, name, &sections),
-            Err(problem) => Err(unavailable(name, RecordType::DS, problem)),
+            Err(trouble) => Err(unavailable(name, RecordType::DS, trouble)),
         };
         let (cut, ttl) = match outcome {
             Ok(found) => found,
@@ -313,7 +313,13 @@ fn read_cut(
         let known: Vec<Ds> = set.data.iter().filter_map(Ds::parse).filter(Ds::is_known).collect();
         // RFC 4035 section 5.2: as if there were none.
         let Some(first) = known.first() else {
-            return Ok((end(Insecurity::UnknownAlgorithms { zone: name.to_string() }), ttl));
+            let zone = name.to_string();
+            let mut all = set.data.iter().filter_map(Ds::parse);
+            let why = match all.any(|ds| is_known_algorithm(ds.algorithm)) {
+                true => Insecurity::UnknownDigests { zone },
+                false => Insecurity::UnknownAlgorithms { zone },
+            };
+            return Ok((end(why), ttl));
         };
         let step = ChainStep::Ds {
             zone: name.to_string(),
@@ -403,8 +409,9 @@ pub(super) fn signed_by(zone: &Name, by: &Signed) -> SignedBy {
     }
 }
 
-fn unavailable(name: &Name, record: RecordType, problem: DnsProblem) -> Flaw {
-    Flaw::Unavailable { name: name.to_string(), record, problem: Box::new(problem) }
+fn unavailable(name: &Name, record: RecordType, trouble: Trouble) -> Flaw {
+    let Trouble { problem, extended } = trouble;
+    Flaw::Unavailable { name: name.to_string(), record, problem: Box::new(problem), extended }
 }
 
 fn ended(steps: Vec<ChainStep>, security: Security) -> Place {
