@@ -3,6 +3,7 @@
 
 mod dnssec;
 mod names;
+mod scout;
 mod settings;
 mod traces;
 mod verdict;
@@ -20,6 +21,7 @@ use tlsfinger_core::{Input, Instant, IoError, IoErrorKind, Machine, Output, Prob
 
 pub use dnssec::dnssec;
 pub use names::names;
+pub use scout::scout;
 pub use settings::settings;
 pub use traces::{mutant, pieces};
 pub use verdict::verdict;
@@ -35,6 +37,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("names", names),
     ("pieces", pieces),
     ("probe", probe),
+    ("scout", scout),
     ("settings", settings),
     ("trace", trace),
     ("verdict", verdict),

@@ -25,6 +25,7 @@ pub use key::{Curve, KeyKind, PublicKey};
 pub use name::{Attribute, CanonicalName, Name, TextProblem};
 pub(crate) use name::{COMMON_NAME, EMAIL_ADDRESS, ORGANIZATION};
 pub use pem::{PemBlock, PemError, read_pem};
+pub(crate) use signature::verify_key_exchange;
 pub use signature::{
     Hash, SignatureAlgorithm, SignatureError, TLS12_SCHEMES, TLS13_SCHEMES, scheme_hash,
     verify_handshake,

@@ -377,3 +377,32 @@ pub fn verify_handshake(
     }
     algorithm.verify_by(&key, message, signature)
 }
+
+/// Verifies the signature of a ServerKeyExchange by the key of `spki`, as old as it may be.
+/// `scheme` is that of TLS 1.2, where pairs with MD5 and SHA-224 count too; before that there was none,
+/// and the key says how it signs (RFC 4346 section 7.4.3).
+///
+/// # Errors
+/// See [`SignatureError`].
+pub(crate) fn verify_key_exchange(
+    scheme: Option<u16>,
+    spki: &[u8],
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), SignatureError> {
+    let key = PublicKey::parse(spki);
+    let algorithm = match (scheme, &key.kind) {
+        (None, KeyKind::Rsa { .. }) => {
+            return weak_rsa::verify_md5_sha1(key.bits, message, signature);
+        }
+        (None, KeyKind::Ec(_)) => SignatureAlgorithm::Ecdsa(Hash::Sha1),
+        (None, _) => return Err(SignatureError::UnsupportedKey),
+        (Some(0x0101), _) => SignatureAlgorithm::RsaPkcs1(Hash::Md5),
+        (Some(0x0301), _) => SignatureAlgorithm::RsaPkcs1(Hash::Sha224),
+        (Some(0x0303), _) => SignatureAlgorithm::Ecdsa(Hash::Sha224),
+        (Some(scheme), _) => {
+            return verify_handshake(scheme, TlsVersion::Tls12, spki, message, signature);
+        }
+    };
+    algorithm.verify_by(&key, message, signature)
+}

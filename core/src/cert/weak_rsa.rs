@@ -26,13 +26,31 @@ pub(super) fn verify_pkcs1(
     message: &[u8],
     signature: &[u8],
 ) -> Result<(), SignatureError> {
+    verify_encoded(key, digest_info(hash), &digest(hash).of(&[message]), signature)
+}
+
+/// Verifies a signature by RSA as TLS had it before version 1.2: both digests, and nothing that
+/// names them (RFC 4346 section 7.4.3).
+pub(super) fn verify_md5_sha1(
+    key: &[u8],
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), SignatureError> {
+    let digests = [Digest::Md5.of(&[message]), Digest::Sha1.of(&[message])].concat();
+    verify_encoded(key, &[], &digests, signature)
+}
+
+fn verify_encoded(
+    key: &[u8],
+    prefix: &[u8],
+    digest: &[u8],
+    signature: &[u8],
+) -> Result<(), SignatureError> {
     let encoded = recover(key, signature)?.0;
-    let digest = digest(hash).of(&[message]);
-    let prefix = digest_info(hash);
     // EMSA-PKCS1-v1_5: 00 01 ff .. ff 00 DigestInfo, at least eight times ff (RFC 8017 section 9.2).
     let padding = encoded.len().checked_sub(3 + prefix.len() + digest.len());
     let padding = padding.filter(|&octets| octets >= 8).ok_or(SignatureError::BadSignature)?;
-    let expected = [&[0, 1], &vec![0xff; padding][..], &[0], prefix, &digest].concat();
+    let expected = [&[0, 1], &vec![0xff; padding][..], &[0], prefix, digest].concat();
     if encoded == expected { Ok(()) } else { Err(SignatureError::BadSignature) }
 }
 

@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use crate::tls::SUITES;
-
-use super::openssl_suites::{Authentication, Encryption, Exchange, KNOWN, Known, Mac, Since};
+use crate::tls::{Authentication, Encryption, Exchange, Mac, OPENSSL, SUITES, Since, Suite};
 
 /// The suites of TLS 1.2 that a cipher list leaves, by IANA number, in its order.
 ///
@@ -15,6 +13,22 @@ use super::openssl_suites::{Authentication, Encryption, Exchange, KNOWN, Known, 
 ///
 /// As OpenSSL: a list that is malformed, or that selects nothing that OpenSSL knows.
 pub fn cipher_list(list: &str) -> Result<Vec<u16>, CipherListError> {
+    let selection = select(list)?;
+    let here = |known: &&Suite| SUITES.contains(known);
+    Ok(selection.active().filter(here).map(|suite| suite.number).collect())
+}
+
+/// All suites below TLS 1.3 that a cipher list selects, by IANA number, in its order: those too
+/// that do not exist here.
+///
+/// # Errors
+///
+/// Those of [`cipher_list`].
+pub fn whole_cipher_list(list: &str) -> Result<Vec<u16>, CipherListError> {
+    Ok(select(list)?.active().map(|suite| suite.number).collect())
+}
+
+fn select(list: &str) -> Result<Selection, CipherListError> {
     let mut selection = Selection::all();
     let list = match list {
         suite_b if suite_b.starts_with("SUITEB128ONLY") => "ECDHE-ECDSA-AES128-GCM-SHA256",
@@ -36,8 +50,7 @@ pub fn cipher_list(list: &str) -> Result<Vec<u16>, CipherListError> {
     if selection.active().next().is_none() {
         return Err(CipherListError::Empty);
     }
-    let here = |known: &Known| SUITES.iter().find(|suite| suite.openssl == known.name);
-    Ok(selection.active().filter_map(here).map(|suite| suite.number).collect())
+    Ok(selection)
 }
 
 /// Why there is no result for a cipher list.
@@ -61,7 +74,7 @@ impl fmt::Display for CipherListError {
 impl std::error::Error for CipherListError {}
 
 /// The suites that were not killed, in order; the active ones among them are selected.
-struct Selection(Vec<(&'static Known, bool)>);
+struct Selection(Vec<(&'static Suite, bool)>);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Command {
@@ -74,10 +87,11 @@ enum Command {
 
 impl Selection {
     fn all() -> Self {
-        Self(KNOWN.iter().map(|known| (known, false)).collect())
+        let below_tls13 = OPENSSL.iter().filter(|suite| suite.since < Since::Tls13);
+        Self(below_tls13.map(|suite| (suite, false)).collect())
     }
 
-    fn active(&self) -> impl Iterator<Item = &'static Known> {
+    fn active(&self) -> impl Iterator<Item = &'static Suite> {
         self.0.iter().filter(|(_, active)| *active).map(|(known, _)| *known)
     }
 
@@ -112,9 +126,9 @@ impl Selection {
         Ok(())
     }
 
-    fn apply(&mut self, command: Command, matches: impl Fn(&Known) -> bool) {
+    fn apply(&mut self, command: Command, matches: impl Fn(&Suite) -> bool) {
         let suites = std::mem::take(&mut self.0);
-        let is_affected = |(known, active): &(&'static Known, bool)| {
+        let is_affected = |(known, active): &(&'static Suite, bool)| {
             matches(known) && (command == Command::Kill || *active == (command != Command::Add))
         };
         let (affected, others): (Vec<_>, Vec<_>) = suites.into_iter().partition(is_affected);
@@ -166,12 +180,12 @@ fn split_name(text: &str) -> Result<(&str, &str), CipherListError> {
     Ok(text.split_at(size))
 }
 
-type Matcher = fn(&Known) -> bool;
+type Matcher = fn(&Suite) -> bool;
 
 /// What a name in a list stands for.
 #[derive(Clone, Copy)]
 enum Selector {
-    One(&'static Known),
+    One(&'static Suite),
     Class(Matcher),
 }
 
@@ -180,10 +194,10 @@ impl Selector {
         let class = CLASSES.iter().find(|(class, _)| *class == name);
         class
             .map(|(_, matches)| Self::Class(*matches))
-            .or_else(|| KNOWN.iter().find(|known| known.name == name).map(Self::One))
+            .or_else(|| Suite::by_openssl_name(name).map(Self::One))
     }
 
-    fn matches(self, known: &Known) -> bool {
+    fn matches(self, known: &Suite) -> bool {
         match self {
             Self::One(one) => one == known,
             Self::Class(matches) => matches(known),
@@ -242,11 +256,11 @@ const CLASSES: &[(&str, Matcher)] = &[
     ("ARIAGCM", |k| k.encryption == Encryption::AriaGcm),
     ("ARIA128", |k| k.encryption == Encryption::AriaGcm && k.bits == 128),
     ("ARIA256", |k| k.encryption == Encryption::AriaGcm && k.bits == 256),
-    ("CAMELLIA", |k| k.encryption == Encryption::Camellia),
-    ("CAMELLIA128", |k| k.encryption == Encryption::Camellia && k.bits == 128),
-    ("CAMELLIA256", |k| k.encryption == Encryption::Camellia && k.bits == 256),
+    ("CAMELLIA", |k| k.encryption == Encryption::CamelliaCbc),
+    ("CAMELLIA128", |k| k.encryption == Encryption::CamelliaCbc && k.bits == 128),
+    ("CAMELLIA256", |k| k.encryption == Encryption::CamelliaCbc && k.bits == 256),
     ("CHACHA20", |k| k.encryption == Encryption::ChaCha20),
-    ("CBC", |k| matches!(k.encryption, Encryption::AesCbc | Encryption::Camellia)),
+    ("CBC", |k| matches!(k.encryption, Encryption::AesCbc | Encryption::CamelliaCbc)),
     ("MD5", |k| k.mac == Mac::Md5),
     ("SHA", |k| k.mac == Mac::Sha1),
     ("SHA1", |k| k.mac == Mac::Sha1),
@@ -258,15 +272,15 @@ const CLASSES: &[(&str, Matcher)] = &[
     ("TLSv1.2", |k| k.since == Since::Tls12),
 ];
 
-fn is_aes(known: &Known) -> bool {
+fn is_aes(known: &Suite) -> bool {
     use Encryption::{AesCbc, AesCcm, AesCcm8, AesGcm};
     matches!(known.encryption, AesCbc | AesGcm | AesCcm | AesCcm8)
 }
 
 /// Tells whether OpenSSL offers a suite that nobody asked for or ruled out.
-fn is_default(known: &Known) -> bool {
-    use Encryption::{AesCcm, AesCcm8, AriaGcm, Camellia, Null};
-    let rare = matches!(known.encryption, AesCcm | AesCcm8 | AriaGcm | Camellia);
+fn is_default(known: &Suite) -> bool {
+    use Encryption::{AesCcm, AesCcm8, AriaGcm, CamelliaCbc, Null};
+    let rare = matches!(known.encryption, AesCcm | AesCcm8 | AriaGcm | CamelliaCbc);
     let unusual = matches!(known.authentication, Authentication::None | Authentication::Dss);
     known.encryption == Null || !(rare || unusual)
 }
@@ -376,14 +390,6 @@ mod tests {
         ];
         for list in empty {
             assert_eq!(cipher_list(list), Err(CipherListError::Empty), "{list}");
-        }
-    }
-
-    #[test]
-    fn every_suite_here_is_known_by_its_name() {
-        let tls12 = SUITES.iter().filter(|suite| !suite.openssl.starts_with("TLS_"));
-        for suite in tls12 {
-            assert!(KNOWN.iter().any(|known| known.name == suite.openssl), "{}", suite.openssl);
         }
     }
 }

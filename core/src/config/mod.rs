@@ -6,13 +6,12 @@ mod dane_digests;
 mod lookup;
 mod maincf;
 mod offer;
-mod openssl_suites;
 mod policy;
 mod protocols;
 mod proxy;
 mod trust;
 
-pub use ciphers::{CipherListError, cipher_list};
+pub use ciphers::{CipherListError, cipher_list, whole_cipher_list};
 pub use curves::GroupLists;
 pub use dane_digests::{DaneDigestProblem, DaneDigests};
 pub use lookup::{

@@ -259,37 +259,37 @@ impl KeyShare {
 }
 
 /// What is left of a structure in TLS's presentation language (RFC 8446 section 3).
-struct Reader<'a>(&'a [u8]);
+pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 impl<'a> Reader<'a> {
-    fn take(&mut self, octets: usize) -> Option<Self> {
+    pub(super) fn take(&mut self, octets: usize) -> Option<Self> {
         let (taken, rest) = self.0.split_at_checked(octets)?;
         self.0 = rest;
         Some(Self(taken))
     }
 
-    fn octet(&mut self) -> Option<u8> {
+    pub(super) fn octet(&mut self) -> Option<u8> {
         self.take(1)?.0.first().copied()
     }
 
-    fn number(&mut self) -> Option<u16> {
+    pub(super) fn number(&mut self) -> Option<u16> {
         Some(u16::from_be_bytes([self.octet()?, self.octet()?]))
     }
 
     /// Takes a vector whose length stands before it in so many octets.
-    fn vector(&mut self, length: usize) -> Option<Self> {
+    pub(super) fn vector(&mut self, length: usize) -> Option<Self> {
         let length =
             self.take(length)?.0.iter().fold(0, |sum, octet| sum << 8 | usize::from(*octet));
         self.take(length)
     }
 
     /// Takes all that is left as numbers of two octets.
-    fn numbers(self) -> Option<Vec<u16>> {
+    pub(super) fn numbers(self) -> Option<Vec<u16>> {
         let (pairs, []) = self.0.as_chunks::<2>() else { return None };
         Some(pairs.iter().map(|pair| u16::from_be_bytes(*pair)).collect())
     }
 
-    fn bytes(&self) -> Bytes {
+    pub(super) fn bytes(&self) -> Bytes {
         Bytes::copy_from_slice(self.0)
     }
 }

@@ -7,6 +7,7 @@ mod identity;
 mod key_log;
 mod loan;
 mod provider;
+pub mod scout;
 mod sessions;
 mod suites;
 #[cfg(test)]
@@ -24,5 +25,7 @@ pub(crate) use provider::RUSTLS;
 pub use provider::Setup;
 pub use sessions::SessionKey;
 pub(crate) use sessions::{SessionCache, Sessions};
-pub use suites::{SUITES, Suite};
+pub use suites::{
+    Authentication, Encryption, Exchange, Mac, OPENSSL, OTHERS, SUITES, Since, Suite, SuiteStatus,
+};
 pub(crate) use tunnel::{Flow, Tunnel};
