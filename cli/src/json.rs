@@ -53,6 +53,8 @@ impl Frame {
                 Outcome::LookupFailed(_) => "lookup-failed",
                 Outcome::Unreachable => "unreachable",
                 Outcome::Stopped => "stopped",
+                Outcome::Blocked => "blocked",
+                Outcome::TimedOut => "timed-out",
             },
             "scope": match report.scope { Scope::First => "first", Scope::Every { .. } => "every" },
             "left_out": match report.scope { Scope::First => 0, Scope::Every { left_out } => left_out },
@@ -60,7 +62,11 @@ impl Frame {
             "result_type": report.result_type().map(|result| result.to_string()),
             "error": match &report.outcome {
                 Outcome::LookupFailed(error) => lookup_error(error),
-                Outcome::Session | Outcome::Unreachable | Outcome::Stopped => Value::Null,
+                Outcome::Session
+                | Outcome::Unreachable
+                | Outcome::Stopped
+                | Outcome::Blocked
+                | Outcome::TimedOut => Value::Null,
             },
             "lookup": lookup::route(&report.route),
             "unreachable": report.unreachable.iter().map(|(at, error)| {

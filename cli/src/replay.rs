@@ -99,6 +99,7 @@ fn tell_again<W: Write>(trace: &Trace<'_>, printer: &mut Printer<W>) -> (ExitCod
     let played = trace.play(|notice| match notice {
         Notice::Event(event) => narrator.tell(&event, &mut |message| printer.say(&message)),
         Notice::Report(report) => status = status_of_the_reference(&report).into(),
+        Notice::Want(_) => {}
     });
     (status, played.difference.map(|difference| (difference.to_string(), played.text)))
 }

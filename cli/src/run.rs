@@ -108,6 +108,7 @@ impl Teller {
                 }
             }
             Notice::Report(report) => self.report = Some(report),
+            Notice::Want(_) => {}
         }
     }
 }

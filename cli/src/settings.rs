@@ -173,6 +173,7 @@ pub(crate) fn decide(
         helo_name: parameters.my_host_name.clone(),
         connect_timeout,
         command_timeout,
+        await_quit: true,
         family,
         lookup,
         level,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::{Bytes, BytesMut};
 
+use crate::judge::LinkCache;
 use crate::limits;
 use crate::machine::{Endpoint, HostName, Input, LookupId, Output, TransportId};
 use crate::random::{Random, Seed};
@@ -22,14 +23,27 @@ pub(crate) struct Cx {
     random: Random,
     queue: VecDeque<Output>,
     transports: BTreeMap<TransportId, Transport>,
-    lookups: BTreeSet<LookupId>,
+    /// Streams that something is to be sent on at the end of the present input.
+    sending: BTreeSet<TransportId>,
+    /// How many transports belong to servers.
+    to_servers: usize,
+    lookups: BTreeMap<LookupId, Owner>,
     /// Questions for the resolver.
     questions: VecDeque<(AskId, Question)>,
+    /// Who asked.
+    askers: BTreeMap<AskId, Owner>,
     /// Answers that nobody took yet.
     answers: BTreeMap<AskId, Answered>,
     /// Questions whose answers nobody wants any more.
     withdrawn: VecDeque<AskId>,
     settling: bool,
+    /// Whose turn it is.
+    owner: Owner,
+    /// Who has something to look at.
+    woken: BTreeSet<Owner>,
+    /// Events are nobody's business.
+    muted: bool,
+    links: LinkCache,
     next_transport: u64,
     next_lookup: u64,
     next_ask: u64,
@@ -40,9 +54,22 @@ pub(crate) struct Cx {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct AskId(u64);
 
+/// Which child of a root machine with many of them something belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Owner {
+    /// The root itself, or what all share.
+    #[default]
+    Root,
+    /// The one that goes round the servers of a destination.
+    Tour(u64),
+    /// The one that visits a server.
+    Visit(u64),
+}
+
 /// A transport that has not had its last word.
 #[derive(Debug)]
 struct Transport {
+    owner: Owner,
     datagrams: bool,
     closed: bool,
     /// What was sent on a stream while the present input is handled; it leaves as one `Send`.
@@ -57,11 +84,18 @@ impl Cx {
             random: Random::from_seed(seed),
             queue: VecDeque::new(),
             transports: BTreeMap::new(),
-            lookups: BTreeSet::new(),
+            sending: BTreeSet::new(),
+            to_servers: 0,
+            lookups: BTreeMap::new(),
             questions: VecDeque::new(),
+            askers: BTreeMap::new(),
             answers: BTreeMap::new(),
             withdrawn: VecDeque::new(),
             settling: false,
+            owner: Owner::Root,
+            woken: BTreeSet::new(),
+            muted: false,
+            links: LinkCache::default(),
             next_transport: 0,
             next_lookup: 0,
             next_ask: 0,
@@ -88,6 +122,11 @@ impl Cx {
         &mut self.random
     }
 
+    /// Lends the memory of verified signatures.
+    pub(crate) fn links(&mut self) -> &mut LinkCache {
+        &mut self.links
+    }
+
     /// Makes the generator of what happens inside one transport. What is drawn elsewhere never
     /// shifts it.
     pub(crate) fn random_of(&self, transport: TransportId) -> Random {
@@ -99,7 +138,9 @@ impl Cx {
         let id = TransportId(self.next_transport);
         self.next_transport += 1;
         let datagrams = matches!(endpoint, Endpoint::Udp(_));
-        let transport = Transport { datagrams, closed: false, sending: BytesMut::new() };
+        let owner = self.owner;
+        let transport = Transport { owner, datagrams, closed: false, sending: BytesMut::new() };
+        self.to_servers += usize::from(matches!(owner, Owner::Visit(_)));
         self.transports.insert(id, transport);
         self.queue.push_back(Output::Open(id, endpoint));
         id
@@ -113,7 +154,10 @@ impl Cx {
             Some(transport) if transport.datagrams => {
                 self.queue.push_back(Output::Send(id, Bytes::copy_from_slice(bytes)));
             }
-            Some(transport) => transport.sending.extend_from_slice(bytes),
+            Some(transport) => {
+                transport.sending.extend_from_slice(bytes);
+                self.sending.insert(id);
+            }
             None => {}
         }
     }
@@ -155,7 +199,7 @@ impl Cx {
     pub(crate) fn find_host(&mut self, name: HostName) -> LookupId {
         let id = LookupId(self.next_lookup);
         self.next_lookup += 1;
-        self.lookups.insert(id);
+        self.lookups.insert(id, self.owner);
         self.queue.push_back(Output::FindHost(id, name));
         id
     }
@@ -165,6 +209,9 @@ impl Cx {
         let id = AskId(self.next_ask);
         self.next_ask += 1;
         self.questions.push_back((id, question));
+        if self.owner != Owner::Root {
+            self.askers.insert(id, self.owner);
+        }
         id
     }
 
@@ -175,6 +222,7 @@ impl Cx {
 
     /// Tells that the answer to a question is not wanted any more.
     pub(crate) fn withdraw(&mut self, id: AskId) {
+        self.askers.remove(&id);
         if self.answers.remove(&id).is_none() {
             self.withdrawn.push_back(id);
         }
@@ -188,7 +236,9 @@ impl Cx {
 
     /// Tells people something, now.
     pub(crate) fn tell(&mut self, event: Event) {
-        self.queue.push_back(Output::Tell(event));
+        if !self.muted {
+            self.queue.push_back(Output::Tell(event));
+        }
     }
 
     /// For the resolver: hands out the next question.
@@ -206,6 +256,9 @@ impl Cx {
     /// For the resolver: gives an answer.
     pub(crate) fn put_answer(&mut self, id: AskId, answer: Answered) {
         self.answers.insert(id, answer);
+        if let Some(owner) = self.askers.remove(&id) {
+            self.wake(owner);
+        }
     }
 
     /// For the resolver: see [`is_settling`](Self::is_settling).
@@ -237,17 +290,69 @@ impl Cx {
                 self.transports.get(id).is_some_and(|transport| !transport.closed)
             }
             Input::Ended(id) | Input::Failed(id, _) => {
-                self.transports.remove(id).is_some_and(|transport| !transport.closed)
+                let Some(transport) = self.transports.remove(id) else { return false };
+                self.to_servers -= usize::from(matches!(transport.owner, Owner::Visit(_)));
+                !transport.closed
             }
-            Input::HostFound(id, _) => self.lookups.remove(id),
+            Input::HostFound(id, _) => self.lookups.remove(id).is_some(),
         }
+    }
+
+    /// For root machines with many children: tells whom an input is for, before it is admitted.
+    pub(crate) fn owner_of(&self, input: &Input) -> Owner {
+        match input {
+            Input::Tick | Input::Add(_) | Input::Stop(_) => Owner::Root,
+            Input::Opened(id)
+            | Input::Received(id, _)
+            | Input::Ended(id)
+            | Input::Failed(id, _) => {
+                self.transports.get(id).map(|it| it.owner).unwrap_or_default()
+            }
+            Input::HostFound(id, _) => self.lookups.get(id).copied().unwrap_or_default(),
+        }
+    }
+
+    /// For root machines with many children: what `work` opens and asks is that one's.
+    pub(crate) fn for_owner<T>(&mut self, owner: Owner, work: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.owner, owner);
+        let result = work(self);
+        self.owner = before;
+        result
+    }
+
+    /// For root machines with many children: lends them a generator of their own while they work.
+    pub(crate) fn swap_random(&mut self, random: &mut Random) {
+        std::mem::swap(&mut self.random, random);
+    }
+
+    /// Makes a child look at what there is, within the present input.
+    pub(crate) fn wake(&mut self, owner: Owner) {
+        self.woken.insert(owner);
+    }
+
+    /// For root machines with many children: hands out the next one that has something to look at.
+    pub(crate) fn next_woken(&mut self) -> Option<Owner> {
+        self.woken.pop_first()
+    }
+
+    /// For root machines with many children: tells how many transports to servers have not had
+    /// their last word.
+    pub(crate) fn to_servers(&self) -> usize {
+        self.to_servers
+    }
+
+    /// For root machines: lets no event out from now on.
+    pub(crate) fn mute(&mut self) {
+        self.muted = true;
     }
 
     /// For root machines: ends the handling of an input; what was sent on each stream leaves.
     pub(crate) fn end(&mut self) {
-        for (id, transport) in &mut self.transports {
-            if !transport.sending.is_empty() {
-                self.queue.push_back(Output::Send(*id, transport.sending.split().freeze()));
+        while let Some(id) = self.sending.pop_first() {
+            if let Some(transport) = self.transports.get_mut(&id)
+                && !transport.sending.is_empty()
+            {
+                self.queue.push_back(Output::Send(id, transport.sending.split().freeze()));
             }
         }
     }

@@ -59,6 +59,7 @@
 //!             println!("{:?}", report.outcome);
 //!             continue;
 //!         }
+//!         Output::Want(_) => continue,
 //!         Output::Wait(until, _why) => {
 //!             let pause = until.since(Instant::from_elapsed(began.elapsed()));
 //!             match sockets.iter_mut().next() {
@@ -121,7 +122,8 @@
 //! - [`session`] is one connection: approach, judgement, farewell. [`tls`] turns its bytes.
 //! - [`cert`] reads certificates as data, [`judge`] holds them against the policy.
 //! - [`report`] holds what is found out: events as they happen, and the report at the end.
-//! - [`Probe`] puts them together for one destination, [`Survey`] for every server of one.
+//! - [`Probe`] puts them together for one destination, [`Survey`] for every server of one, [`Scan`]
+//!   for many destinations.
 //!
 //! Inside, inputs go down as calls, results come up as return values, and effects go out through
 //! one queue. A child machine speaks to its parent once, at its end; then its parent starts what
@@ -139,6 +141,7 @@ mod probe;
 mod random;
 pub mod report;
 pub mod resolve;
+mod scan;
 pub mod session;
 mod survey;
 mod time;
@@ -149,5 +152,6 @@ mod visit;
 pub use machine::{Input, IoError, IoErrorKind, Machine, Notice, Output};
 pub use probe::Probe;
 pub use random::{Random, Seed};
+pub use scan::Scan;
 pub use survey::Survey;
 pub use time::{Instant, NotAnInstant, WallTime};

@@ -30,6 +30,13 @@ pub const SURVEYS: usize = 32;
 /// for care).
 pub const SURVEYS_OF_ONE: usize = 2;
 
+/// Observations that a scan keeps to share; the oldest go first. A chain takes some 5 KiB.
+pub const SHARED: usize = 8192;
+
+/// DNS questions of a scan that are under way at once; a resolver far away answers ten a second to
+/// each.
+pub const SCAN_QUESTIONS: usize = 256;
+
 /// Octets of the TLS input buffer. The largest handshake message that rustls accepts is 64 KiB,
 /// which takes five full records with their headers, and one more record may be under way.
 pub const TLS_INPUT: usize = 128 * 1024;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
+use crate::config::MatchRule;
 use crate::destination::Destination;
 use crate::report::{Event, Report};
 use crate::time::Instant;
@@ -47,15 +48,30 @@ pub enum Input {
     Failed(TransportId, IoError),
     /// What the system's own lookup of a host name found, in its order.
     HostFound(LookupId, Result<Vec<IpAddr>, IoError>),
-    /// Gives one more destination to a machine that takes work while it runs.
-    Add(Destination),
+    /// Gives one more destination to a machine that takes work while it runs. It comes to one
+    /// [`Output::Finished`], whatever happens.
+    Add(Box<Job>),
     /// Asks the machine to come to its end.
     Stop(Stop),
 }
 
+/// A destination for a machine that takes many.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// The caller's number; the report has it too.
+    pub number: u64,
+    /// What to probe.
+    pub destination: Destination,
+    /// Names that may be in the certificates of this destination's servers; empty leaves it to the
+    /// [`Policy`](crate::config::Policy).
+    pub matches: Vec<MatchRule>,
+}
+
 /// How to come to the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stop {
+    /// Nothing more will be added: finish everything that was given.
+    End,
     /// Begin nothing new, finish what runs.
     Drain,
     /// Close everything at once.
@@ -85,6 +101,9 @@ pub enum Output {
     Tell(Event),
     /// Everything about one destination, as data; comes once for each.
     Finished(Box<Report>),
+    /// There is room for so many more destinations, besides those of earlier times: whoever has
+    /// some may give them by [`Input::Add`], now or later.
+    Want(usize),
     /// Nothing to do until an input arrives or this instant is reached; the text says why.
     Wait(Instant, &'static str),
     /// The machine is at its end and stays there.
@@ -98,6 +117,8 @@ pub enum Notice {
     Event(Event),
     /// From [`Output::Finished`].
     Report(Box<Report>),
+    /// From [`Output::Want`].
+    Want(usize),
 }
 
 /// Names one transport. Given by the core in order and never reused.

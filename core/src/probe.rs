@@ -1,5 +1,7 @@
 //! One destination: find its servers, try them in order, judge the first that answers.
 
+use std::sync::Arc;
+
 use crate::config::{Config, Level};
 use crate::context::Cx;
 use crate::machine::{Input, Machine, Output};
@@ -25,8 +27,10 @@ impl Probe {
         let mut cx = Cx::new(seed, wall_time);
         let dane = matches!(config.level, Level::Dane | Level::DaneOnly);
         let resolver = Resolver::new(&config.lookup, dane);
-        let route = Route::start(&mut cx, &config);
-        let visit = Visit::start(&mut cx, config, route);
+        let config = Arc::new(config);
+        let route = Route::start(&mut cx, &config, &config.destination);
+        let keys = config.policy.keys;
+        let visit = Visit::start(&mut cx, config, keys, route);
         let mut probe = Self { cx, resolver, visit };
         probe.settle();
         probe

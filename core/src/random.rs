@@ -2,6 +2,7 @@
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use sha2::{Digest as _, Sha256};
 
 /// What all randomness of a run grows from. Drivers draw it from the operating system.
 pub type Seed = [u8; 32];
@@ -25,6 +26,14 @@ impl Random {
         let mut sequence = ChaCha20Rng::from_seed(self.0.get_seed());
         sequence.set_stream(number.wrapping_add(1));
         Self(sequence)
+    }
+
+    /// Starts a sequence of the same seed for what has this name.
+    pub(crate) fn of_name(&self, name: &str) -> Self {
+        let mut digest = Sha256::new();
+        digest.update(self.0.get_seed());
+        digest.update(name);
+        Self::from_seed(digest.finalize().into())
     }
 
     /// Fills `bytes` with random ones.

@@ -248,12 +248,16 @@ pub enum StreamEnd {
 /// Everything about one destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
+    /// The caller's number of the destination; 0 of a machine that has only one.
+    pub number: u64,
     /// What was asked.
     pub destination: Destination,
     /// The level that was asked for.
     pub level: Level,
-    /// When it began: the time at [`Instant::START`].
+    /// When the run began: the time at [`Instant::START`].
     pub began: WallTime,
+    /// When this destination was begun.
+    pub started: Instant,
     /// When it ended.
     pub ended: Instant,
     /// How it ended.
@@ -264,6 +268,8 @@ pub struct Report {
     pub route: RouteFacts,
     /// The addresses that could not be reached before one could, or all of them.
     pub unreachable: Vec<(Arc<Peer>, IoError)>,
+    /// The servers that were found and not tested.
+    pub untested: Vec<(Arc<Peer>, Untested)>,
     /// The sessions that came about, in order.
     pub sessions: Vec<Session>,
 }
@@ -288,6 +294,9 @@ pub struct Session {
     pub target: Box<Target>,
     /// When the connection was begun.
     pub began: Instant,
+    /// The connection was made for another destination before, with the same offer. The verdict is
+    /// this one's own.
+    pub shared: bool,
     /// What was seen.
     pub observation: Observation,
     /// What that is worth, if TLS came about.
@@ -320,4 +329,19 @@ pub enum Outcome {
     Unreachable,
     /// The caller stopped the probe.
     Stopped,
+    /// The destination, or every server of it, is on the list of those that are left alone.
+    Blocked,
+    /// The time for one destination was over before there was a session.
+    TimedOut,
+}
+
+/// Why a server was not tested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Untested {
+    /// It is on the list of those that are left alone.
+    Blocked,
+    /// The caller stopped the run.
+    Stopped,
+    /// The time for one destination was over.
+    TimedOut,
 }

@@ -147,6 +147,7 @@ impl<'a> Trace<'a> {
                 match output {
                     Output::Tell(event) => tell(Notice::Event(event)),
                     Output::Finished(report) => tell(Notice::Report(report)),
+                    Output::Want(count) => tell(Notice::Want(count)),
                     Output::Wait(..) | Output::Done => break,
                     Output::Open(..)
                     | Output::Send(..)

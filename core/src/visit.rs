@@ -3,9 +3,9 @@
 use std::mem;
 use std::sync::Arc;
 
-use crate::config::{Config, Level, MatchRule, Offer, Policy, ServerCertificates};
+use crate::config::{Config, Level, MatchRule, Offer, Policy, ServerCertificates, ServerKeys};
 use crate::context::Cx;
-use crate::judge::{LinkCache, ReferenceNames, anchor_records, judge, pin_records};
+use crate::judge::{ReferenceNames, anchor_records, judge, pin_records};
 use crate::machine::{Input, IoError, Stop};
 use crate::report::{
     Event, Grounds, LookupError, Observation, Outcome, Peer, Reconnect, Report, Scope, Session,
@@ -24,6 +24,7 @@ pub(crate) struct Visit {
     state: State,
     unreachable: Vec<(Arc<Peer>, IoError)>,
     sessions: Vec<Session>,
+    started: Instant,
     /// When the latest connection was begun.
     began: Instant,
     /// What it came to, until somebody takes it.
@@ -38,7 +39,8 @@ pub(crate) struct Visit {
     reconnects: u32,
     /// Ask for a raw public key as long as no server has failed that.
     raw_keys: RawKeys,
-    links: LinkCache,
+    /// Which keys a server may show, if not any.
+    keys: Option<ServerKeys>,
 }
 
 /// What became of the wish for raw public keys (RFC 7250). The library can ask for them or for
@@ -65,15 +67,22 @@ enum State {
 }
 
 /// A verdict and what it rests on.
-type Judgement = (Arc<Verdict>, Arc<Grounds>);
+pub(crate) type Judgement = (Arc<Verdict>, Arc<Grounds>);
 
 impl Visit {
-    pub(crate) fn start(cx: &mut Cx, config: Config, route: Route) -> Self {
+    /// Begins; `keys` tells which keys a server may show, if not any.
+    pub(crate) fn start(
+        cx: &mut Cx,
+        config: Arc<Config>,
+        keys: Option<ServerKeys>,
+        route: Route,
+    ) -> Self {
         let mut visit = Self {
             route,
             state: State::Routing,
             unreachable: Vec::new(),
             sessions: Vec::new(),
+            started: cx.now(),
             began: cx.now(),
             report: None,
             visited: false,
@@ -84,8 +93,8 @@ impl Visit {
                 true => RawKeys::Wanted,
                 false => RawKeys::Unwanted,
             },
-            links: LinkCache::default(),
-            config: Arc::new(config),
+            keys,
+            config,
         };
         visit.handle(cx, &Input::Tick);
         visit
@@ -113,7 +122,8 @@ impl Visit {
             Input::Add(_) => return,
             Input::Stop(Stop::Now) => return self.stop(cx),
             Input::Stop(Stop::Drain) => return self.drain(cx),
-            Input::Tick
+            Input::Stop(Stop::End)
+            | Input::Tick
             | Input::Opened(_)
             | Input::Received(..)
             | Input::Ended(_)
@@ -186,7 +196,7 @@ impl Visit {
         }
         match end {
             Approached::Secured(facts) => {
-                let (verdict, grounds) = self.judge(cx, &target, &facts);
+                let (verdict, grounds) = judged(cx, &self.config, &target, &facts);
                 cx.tell(Event::Judged(target.peer.clone(), facts, verdict.clone()));
                 let farewell = Farewell::start(cx, approach);
                 self.state = State::Leaving(farewell, target, Some((verdict, grounds)));
@@ -228,10 +238,7 @@ impl Visit {
     /// Decides what a session with `target` is to do.
     fn plan(&self, target: &Target) -> Plan {
         let config = &self.config;
-        let mut policy = config.policy.clone();
-        // tlsproxy(8) can ask for both kinds at once.
-        policy.raw_public_keys = self.raw_keys == RawKeys::Wanted && config.proxy.is_none();
-        let offer = Offer::of(&policy, target.level, &names(target)).filter(|_| !config.no_tls);
+        let offer = offer(config, self.keys, self.raw_keys == RawKeys::Wanted, target);
         let raw = |offer: &Offer| offer.certificates == ServerCertificates::RawPublicKey;
         let proxy = offer.as_ref().and_then(|offer| self.proxy_request(target, offer));
         Plan {
@@ -243,6 +250,7 @@ impl Visit {
             helo_name: config.helo_name.clone(),
             connect_timeout: config.connect_timeout,
             command_timeout: config.command_timeout,
+            await_quit: config.await_quit,
             tls: offer.map(|offer| match &config.flaw {
                 Some(flaw) => Err(flaw.clone()),
                 None => Setup::new(Arc::new(offer), config.repeatable).map(Arc::new),
@@ -285,13 +293,6 @@ impl Visit {
         })
     }
 
-    fn judge(&mut self, cx: &Cx, target: &Target, facts: &TlsFacts) -> Judgement {
-        let (level, tlsa, names) = (target.level, usable(target), names(target));
-        let (policy, time) = (&self.config.policy, cx.wall_time());
-        let verdict = judge(facts, policy, level, &tlsa, &names, time, &mut self.links);
-        (Arc::new(verdict), Arc::new(Grounds { level, tlsa, names, time }))
-    }
-
     /// Keeps a session that is over.
     fn keep(
         &mut self,
@@ -301,7 +302,8 @@ impl Visit {
     ) {
         let (verdict, grounds) = judgement.unzip();
         let began = self.began;
-        self.sessions.push(Session { target, began, observation, verdict, grounds });
+        let shared = false;
+        self.sessions.push(Session { target, began, shared, observation, verdict, grounds });
     }
 
     fn left(&mut self, cx: &mut Cx) {
@@ -382,14 +384,17 @@ impl Visit {
         let route = self.route.facts();
         self.route.stop(cx);
         let report = Report {
+            number: 0,
             destination: self.config.destination.clone(),
             level: self.config.level,
             began: cx.began(),
+            started: self.started,
             ended: cx.now(),
             outcome,
             scope: Scope::First,
             route,
             unreachable: mem::take(&mut self.unreachable),
+            untested: Vec::new(),
             sessions: mem::take(&mut self.sessions),
         };
         self.report = Some(Box::new(report));
@@ -399,6 +404,29 @@ impl Visit {
     pub(crate) fn take_report(&mut self) -> Option<Box<Report>> {
         self.report.take()
     }
+}
+
+/// What is offered to a target; `raw_keys` tells whether raw public keys are still asked for where
+/// the policy wants them.
+pub(crate) fn offer(
+    config: &Config,
+    keys: Option<ServerKeys>,
+    raw_keys: bool,
+    target: &Target,
+) -> Option<Offer> {
+    let mut policy = config.policy.clone();
+    // tlsproxy(8) can ask for both kinds at once.
+    policy.raw_public_keys &= raw_keys && config.proxy.is_none();
+    policy.keys = keys;
+    Offer::of(&policy, target.level, &names(target)).filter(|_| !config.no_tls)
+}
+
+/// Judges what a target showed.
+pub(crate) fn judged(cx: &mut Cx, config: &Config, target: &Target, facts: &TlsFacts) -> Judgement {
+    let (level, tlsa, names) = (target.level, usable(target), names(target));
+    let (policy, time) = (&config.policy, cx.wall_time());
+    let verdict = judge(facts, policy, level, &tlsa, &names, time, cx.links());
+    (Arc::new(verdict), Arc::new(Grounds { level, tlsa, names, time }))
 }
 
 /// The TLSA records of a target that DNS lets count.

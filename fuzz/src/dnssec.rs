@@ -39,7 +39,7 @@ pub fn dnssec(data: &[u8]) {
             }
             Output::Tell(Event::Lookup(LookupNote::Target(target))) => check(&target, *is_secure),
             Output::Open(..) | Output::Close(_) | Output::Tell(_) => {}
-            Output::FindHost(..) | Output::Pass { .. } | Output::Finished(_) => {
+            Output::FindHost(..) | Output::Pass { .. } | Output::Finished(_) | Output::Want(_) => {
                 panic!("nobody asked for that")
             }
             Output::Wait(until, _) => {

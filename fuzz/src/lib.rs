@@ -215,7 +215,7 @@ impl World {
                     self.waits_until = None;
                     return;
                 }
-                Output::FindHost(..) | Output::Tell(_) | Output::Pass { .. } => {}
+                Output::FindHost(..) | Output::Tell(_) | Output::Pass { .. } | Output::Want(_) => {}
             }
         }
         panic!("too many outputs for one input");

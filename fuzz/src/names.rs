@@ -123,7 +123,7 @@ impl Servers {
                     self.streams.remove(&id);
                 }
                 Output::Tell(Event::Lookup(LookupNote::Target(target))) => self.check(&target),
-                Output::Tell(_) | Output::FindHost(..) | Output::Finished(_) => {}
+                Output::Tell(_) | Output::FindHost(..) | Output::Finished(_) | Output::Want(_) => {}
                 Output::Pass { .. } => panic!("nothing to pass"),
                 Output::Wait(until, _) => {
                     self.until = until;

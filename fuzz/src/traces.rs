@@ -247,7 +247,10 @@ fn drain(probe: &mut Probe, outcome: &mut Outcome) {
     loop {
         match probe.poll_output() {
             Output::Open(id, Endpoint::Tcp(_) | Endpoint::Unix(_)) => outcome.streams.push(id),
-            Output::Open(_, Endpoint::Udp(_)) | Output::FindHost(..) | Output::Pass { .. } => {}
+            Output::Open(_, Endpoint::Udp(_))
+            | Output::FindHost(..)
+            | Output::Pass { .. }
+            | Output::Want(_) => {}
             Output::Send(id, bytes) => outcome.sent.entry(id).or_default().extend(bytes),
             Output::Close(id) => outcome.closed.push(id),
             Output::Tell(event) => outcome.told.push(event),

@@ -11,6 +11,7 @@
 //!     run_with(&mut Probe::new(config, seed()?, wall_time()), inbox, |notice| match notice {
 //!         Notice::Event(event) => println!("{event:?}"),
 //!         Notice::Report(report) => println!("{report:?}"),
+//!         Notice::Want(_) => {}
 //!     })
 //! }
 //! ```
@@ -64,6 +65,7 @@ pub fn run_with<M: Machine>(
             Output::FindHost(id, host) => driver.find_host(id, host),
             Output::Tell(event) => tell(Notice::Event(event)),
             Output::Finished(report) => tell(Notice::Report(report)),
+            Output::Want(count) => tell(Notice::Want(count)),
             Output::Wait(until, _) => {
                 let input = driver.wait(until)?;
                 machine.handle_input(driver.clock.now(), input);

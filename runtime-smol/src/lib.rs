@@ -11,6 +11,7 @@
 //!     run_with(&mut Probe::new(config, seed()?, wall_time()), inbox, |notice| match notice {
 //!         Notice::Event(event) => println!("{event:?}"),
 //!         Notice::Report(report) => println!("{report:?}"),
+//!         Notice::Want(_) => {}
 //!     })
 //!     .await;
 //!     Ok(())
@@ -67,6 +68,7 @@ pub async fn run_with<M: Machine>(machine: &mut M, inbox: Inbox, mut tell: impl 
                 Output::FindHost(id, host) => driver.find_host(id, host),
                 Output::Tell(event) => tell(Notice::Event(event)),
                 Output::Finished(report) => tell(Notice::Report(report)),
+                Output::Want(count) => tell(Notice::Want(count)),
                 Output::Wait(until, _) => {
                     let input = driver.wait(until).await;
                     machine.handle_input(driver.clock.now(), input);

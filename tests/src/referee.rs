@@ -162,7 +162,7 @@ impl<M: Machine> Referee<M> {
                 let open = self.transport(*socket).is_some_and(|it| !it.closed && !it.gone);
                 self.rule(3, open && self.is_alive(*over), "both sockets of Pass are open");
             }
-            Output::Tell(_) | Output::Finished(_) => {}
+            Output::Tell(_) | Output::Finished(_) | Output::Want(_) => {}
             Output::Wait(until, _) => {
                 self.rule(6, !self.told || *until > self.now, "Wait is later than now");
             }

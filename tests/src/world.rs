@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tlsfinger_core::machine::{Endpoint, LookupId, TransportId};
+use tlsfinger_core::machine::{Endpoint, Job, LookupId, Stop, TransportId};
 use tlsfinger_core::{Input, Instant, IoError, IoErrorKind, Machine, Output};
 
 use crate::peer::{Act, Host, NameServer, Peer};
@@ -42,7 +42,11 @@ pub struct World<M> {
     steps: usize,
     ghosts: bool,
     done: bool,
+    /// What the machine gets when it has room.
+    jobs: Option<Jobs>,
 }
+
+type Jobs = Box<dyn Iterator<Item = Job>>;
 
 type Elsewhere = dyn Fn(&Endpoint) -> Option<(Link, Box<dyn Peer>)>;
 
@@ -134,7 +138,15 @@ impl<M: Machine> World<M> {
             steps: 0,
             ghosts: false,
             done: false,
+            jobs: None,
         }
+    }
+
+    /// Gives these destinations, as many as the machine has room for, and then says that there are
+    /// no more.
+    pub fn jobs(mut self, jobs: impl IntoIterator<Item = Job, IntoIter: 'static>) -> Self {
+        self.jobs = Some(Box::new(jobs.into_iter()));
+        self
     }
 
     /// Lets a host listen at the end of a link.
@@ -255,6 +267,7 @@ impl<M: Machine> World<M> {
                 Output::Close(id) => self.close(id),
                 Output::Pass { socket, .. } => self.close(socket),
                 Output::FindHost(id, name) => self.find(id, name.as_str()),
+                Output::Want(count) => self.feed(count),
                 Output::Tell(_) | Output::Finished(_) => {}
                 Output::Wait(until, _) => return Some(until),
                 Output::Done => {
@@ -262,6 +275,21 @@ impl<M: Machine> World<M> {
                     return None;
                 }
             }
+        }
+    }
+
+    /// Gives the machine so many destinations.
+    fn feed(&mut self, count: usize) {
+        for _ in 0..count {
+            let Some(jobs) = &mut self.jobs else { return };
+            let input = match jobs.next() {
+                Some(job) => Input::Add(Box::new(job)),
+                None => {
+                    self.jobs = None;
+                    Input::Stop(Stop::End)
+                }
+            };
+            self.decide(self.now, Happening::Tell(input));
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tlsfinger_core::config::{Config, Groups, Policy, Reuse};
-use tlsfinger_core::machine::{LookupId, Stop, TransportId};
+use tlsfinger_core::machine::{Job, LookupId, Stop, TransportId};
 use tlsfinger_core::report::Group;
 use tlsfinger_core::{Input, Instant, Machine, Output, Probe, Seed, limits};
 use tlsfinger_tests::peer::{Answer, Script, TlsSetup};
@@ -102,7 +102,10 @@ fn rule_2_ids_come_in_order_and_last_words_are_last() {
                 6 if step > 30 => ended(id),
                 7 if step > 30 => failed(id, reset()),
                 8 => found(id, ["192.0.2.1", "192.0.2.2"]),
-                _ => Input::Add(setting::config().destination),
+                _ => {
+                    let destination = setting::config().destination;
+                    Input::Add(Box::new(Job { number: 1, destination, matches: vec![] }))
+                }
             };
             let now = Instant::from_micros(u64::from(random.below(40_000_000)));
             probe.handle_input(now, input);

@@ -81,6 +81,7 @@ fn drive(config: &Config, script: &dyn Fn() -> Script, at: &Endpoint) -> [Outcom
         let tell = |notice| match notice {
             Notice::Event(event) => told.push(concise::event(&event)),
             Notice::Report(finished) => report = Some(*finished),
+            Notice::Want(_) => {}
         };
         match smol {
             false => tlsfinger_blocking::run(&mut machine, tell).expect("there are descriptors"),

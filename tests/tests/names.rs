@@ -157,6 +157,7 @@ fn run<M: Machine + Send>(new: impl Fn() -> M) -> Vec<String> {
     let line = |notice: Notice| match notice {
         Notice::Event(event) => text(&event),
         Notice::Report(report) => format!("{report:?}"),
+        Notice::Want(count) => format!("{count}"),
     };
     tlsfinger_blocking::run(&mut new(), |notice| blocking.push(line(notice))).expect("runs");
     smol::block_on(tlsfinger_smol::run(&mut new(), |notice| smol.push(line(notice))));

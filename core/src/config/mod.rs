@@ -9,6 +9,7 @@ mod offer;
 mod policy;
 mod protocols;
 mod proxy;
+mod scan;
 mod trust;
 
 pub use ciphers::{CipherListError, cipher_list, whole_cipher_list};
@@ -22,6 +23,7 @@ pub use offer::{Groups, Offer, OfferFlaw, ServerCertificates, ServerKeys, Versio
 pub use policy::{MalformedPin, MatchRule, Pin, Policy};
 pub use protocols::{InvalidProtocols, Protocols};
 pub use proxy::{Proxy, ProxyForm};
+pub use scan::{BadBlock, Blocklist, ScanConfig, ScanLimits};
 pub use trust::{Anchor, TrustError, TrustStore, read_trust};
 
 use std::time::Duration;
@@ -43,6 +45,8 @@ pub struct Config {
     pub connect_timeout: Duration,
     /// Limit for each later reply, the TLS handshake and the last words (`-T`).
     pub command_timeout: Duration,
+    /// Wait for the reply to QUIT. Nothing depends on it.
+    pub await_quit: bool,
     /// Which address family comes first (`-a`).
     pub family: Family,
     /// How mail hosts are found.
@@ -204,6 +208,7 @@ impl Default for Config {
             helo_name: "localhost".to_owned(),
             connect_timeout: Duration::from_secs(30),
             command_timeout: Duration::from_secs(30),
+            await_quit: true,
             family: Family::Any,
             lookup: Lookup::default(),
             level: Level::Dane,

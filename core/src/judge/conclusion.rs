@@ -67,7 +67,11 @@ impl Report {
         let none = || match &self.outcome {
             Outcome::LookupFailed(_) => Conclusion::LookupFailed,
             Outcome::Unreachable if self.unreachable.is_empty() => Conclusion::LookupFailed,
-            Outcome::Unreachable | Outcome::Session | Outcome::Stopped => Conclusion::NoDialogue,
+            Outcome::Unreachable
+            | Outcome::Session
+            | Outcome::Stopped
+            | Outcome::Blocked
+            | Outcome::TimedOut => Conclusion::NoDialogue,
         };
         let worst = sessions.max().unwrap_or_else(none);
         match self.scope {

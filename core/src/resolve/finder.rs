@@ -1,9 +1,11 @@
 //! A machine of its own that finds out where mail for a destination goes.
 
+use std::sync::Arc;
+
 use super::{LookupNote, NextTarget, Resolver, Route, RouteFacts};
 use crate::config::{Config, Level};
 use crate::context::Cx;
-use crate::machine::{Input, Machine, Output};
+use crate::machine::{Input, Machine, Output, Stop};
 use crate::random::Seed;
 use crate::report::Event;
 use crate::time::{Instant, WallTime};
@@ -27,7 +29,7 @@ impl RouteFinder {
         let mut cx = Cx::new(seed, began);
         let matters = matches!(config.level, Level::Dane | Level::DaneOnly);
         let resolver = Resolver::new(&config.lookup, matters);
-        let route = Route::start(&mut cx, config);
+        let route = Route::start(&mut cx, &Arc::new(config.clone()), &config.destination);
         let mut finder = Self { cx, resolver, route, ended: false };
         finder.advance();
         finder.cx.end();
@@ -75,7 +77,7 @@ impl Machine for RouteFinder {
     fn handle_input(&mut self, now: Instant, input: Input) {
         self.cx.begin(now);
         if self.cx.admit(&input) && !self.ended {
-            if let Input::Stop(_) = input {
+            if let Input::Stop(Stop::Drain | Stop::Now) = input {
                 self.stop();
             } else if !self.resolver.handle(&mut self.cx, &input) {
                 self.route.handle(&mut self.cx, &input);

@@ -4,7 +4,7 @@ use super::name::{Question, from_text};
 use super::{LookupError, RecordType, Resolver};
 use crate::config::Lookup;
 use crate::context::{AskId, Cx};
-use crate::machine::{Input, Machine, Output};
+use crate::machine::{Input, Machine, Output, Stop};
 use crate::random::Seed;
 use crate::report::Event;
 use crate::time::{Instant, WallTime};
@@ -67,7 +67,7 @@ impl Machine for Inquiry {
     fn handle_input(&mut self, now: Instant, input: Input) {
         self.cx.begin(now);
         if self.cx.admit(&input) && self.asked.is_some() {
-            if let Input::Stop(_) = input {
+            if let Input::Stop(Stop::Drain | Stop::Now) = input {
                 self.stop();
             } else {
                 self.resolver.handle(&mut self.cx, &input);

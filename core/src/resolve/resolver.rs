@@ -38,6 +38,8 @@ pub(crate) struct Resolver {
     askers: BTreeMap<AskId, Question>,
     probe: Option<(QueryId, DnssecProbe)>,
     tell_questions: bool,
+    /// How many tasks may be under way.
+    at_once: usize,
 }
 
 /// An answer that waits for its proof.
@@ -81,7 +83,13 @@ impl Resolver {
             askers: BTreeMap::new(),
             probe: None,
             tell_questions: lookup.tell_questions,
+            at_once: limits::QUESTIONS,
         }
+    }
+
+    /// Changes how many questions may be under way at once.
+    pub(crate) fn allow(&mut self, at_once: usize) {
+        self.at_once = at_once;
     }
 
     /// Takes an input; `false` if it is for somebody else.
@@ -152,7 +160,7 @@ impl Resolver {
 
     fn start_queued(&mut self, cx: &mut Cx) -> bool {
         let mut started = false;
-        while self.running.len() < limits::QUESTIONS {
+        while self.running.len() < self.at_once {
             let Some(question) = self.queue.pop_front() else { break };
             self.run(cx, &question, question.clone());
             started = true;

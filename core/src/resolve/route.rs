@@ -14,9 +14,9 @@ use super::note::LookupNote;
 use super::order::{self, Candidate, Place};
 use super::policy;
 use super::target::{MxSecurity, Target, TlsaSet};
-use crate::config::{Config, Dialect, Family, Level, Lookup};
+use crate::config::{Config, Dialect, Family};
 use crate::context::{AskId, Cx};
-use crate::destination;
+use crate::destination::{self, Destination};
 use crate::limits;
 use crate::machine::{Endpoint, Input, Remote};
 use crate::report::{Event, Peer, PeerAddress};
@@ -55,9 +55,7 @@ pub(crate) struct Route {
 struct Settings {
     nexthop: String,
     port: u16,
-    family: Family,
-    level: Level,
-    lookup: Lookup,
+    config: Arc<Config>,
 }
 
 #[derive(Debug)]
@@ -92,10 +90,10 @@ pub(crate) enum NextTarget {
 }
 
 impl Route {
-    /// Begins to find the servers of the configuration's destination.
-    pub(crate) fn start(cx: &mut Cx, config: &Config) -> Self {
+    /// Begins to find the servers of a destination.
+    pub(crate) fn start(cx: &mut Cx, config: &Arc<Config>, destination: &Destination) -> Self {
         let mut route = Self::empty(config);
-        match &config.destination.place {
+        match &destination.place {
             destination::Place::Unix(path) => {
                 route.settings.nexthop.clone_from(&config.helo_name);
                 let address = PeerAddress::Unix(path.clone());
@@ -130,22 +128,16 @@ impl Route {
     }
 
     /// Begins a route that leads to one known target.
-    pub(crate) fn to(config: &Config, target: Box<Target>) -> Self {
+    pub(crate) fn to(config: &Arc<Config>, target: Box<Target>) -> Self {
         let mut route = Self::empty(config);
         route.phase = Phase::One(Some(target));
         route
     }
 
     /// Begins a route that leads nowhere yet.
-    fn empty(config: &Config) -> Self {
+    fn empty(config: &Arc<Config>) -> Self {
         Self {
-            settings: Settings {
-                nexthop: String::new(),
-                port: 0,
-                family: config.family,
-                level: config.level,
-                lookup: config.lookup.clone(),
-            },
+            settings: Settings { nexthop: String::new(), port: 0, config: Arc::clone(config) },
             phase: Phase::One(None),
             mx: MxSecurity::None,
             mx_names: Vec::new(),
@@ -175,7 +167,7 @@ impl Route {
             self.start_hosts(cx, vec![self.itself(ascii)]);
             return;
         }
-        let (record, query) = if self.settings.lookup.srv {
+        let (record, query) = if self.settings.config.lookup.srv {
             (RecordType::SRV, format!("_{}._tcp.{ascii}", service.unwrap_or("smtp")))
         } else {
             (RecordType::MX, ascii)
@@ -327,8 +319,8 @@ impl Route {
     }
 
     fn start_hosts(&mut self, cx: &mut Cx, candidates: Vec<Candidate>) {
-        let lookup = &self.settings.lookup;
-        let tlsa = policy::wants_tlsa(self.settings.level, self.mx, lookup.insecure_mx);
+        let lookup = &self.settings.config.lookup;
+        let tlsa = policy::wants_tlsa(self.settings.config.level, self.mx, lookup.insecure_mx);
         let settings = HostSettings::new(lookup, tlsa);
         for candidate in candidates {
             let host = Host::start(cx, candidate.host.clone(), candidate.port, settings);
@@ -343,7 +335,7 @@ impl Route {
         for (number, (candidate, host)) in self.hosts.iter().enumerate() {
             for group in self.taken[number]..host.groups().len() {
                 for remote in &host.groups()[group].addresses {
-                    let (family, ip) = (self.settings.family, remote.address.ip());
+                    let (family, ip) = (self.settings.config.family, remote.address.ip());
                     let place = Place::new(candidate, ip, family, cx.random());
                     let remote = remote.clone();
                     self.addresses.push(Address { place, host: number, group, remote });
@@ -364,7 +356,7 @@ impl Route {
         let (_, host) = &self.hosts[address.host];
         let associated = host.groups()[address.group].association.is_some();
         // Where a family comes first, its addresses are awaited.
-        associated && (self.settings.family == Family::Any || host.is_done())
+        associated && (self.settings.config.family == Family::Any || host.is_done())
     }
 
     fn is_pending(&self, preference: u16) -> bool {
@@ -392,13 +384,13 @@ impl Route {
             tell(cx, LookupNote::HostSkipped { host: name(), port: candidate.port });
             return None;
         }
-        let insecure_mx = self.settings.lookup.insecure_mx;
+        let insecure_mx = self.settings.config.lookup.insecure_mx;
         let usable = matches!(association, Association::Usable(_));
         let unusable = matches!(association, Association::Unusable(_));
-        let level = policy::reached_level(self.settings.level, self.mx, usable, insecure_mx);
+        let level = policy::reached_level(self.settings.config.level, self.mx, usable, insecure_mx);
         if unusable || *association == Association::None {
             tell(cx, LookupNote::NoTlsa { unusable });
-        } else if level != self.settings.level {
+        } else if level != self.settings.config.level {
             tell(cx, LookupNote::MxInsecure(insecure_mx));
         }
         let tlsa = association.set().cloned();

@@ -10,7 +10,7 @@ use super::query::{Client, Heard, Manner, QueryId};
 use super::trust::Trust;
 use crate::config::Lookup;
 use crate::context::Cx;
-use crate::machine::{Input, Machine, Output, Remote};
+use crate::machine::{Input, Machine, Output, Remote, Stop};
 use crate::random::Seed;
 use crate::report::Event;
 use crate::time::{Instant, WallTime};
@@ -220,7 +220,7 @@ impl Machine for ResolverTest {
     fn handle_input(&mut self, now: Instant, input: Input) {
         self.cx.begin(now);
         if self.cx.admit(&input) && !self.ended {
-            let stop = matches!(input, Input::Stop(_));
+            let stop = matches!(input, Input::Stop(Stop::Drain | Stop::Now));
             let reports = self.test.handle(&mut self.cx, &input);
             self.ended = stop || reports.is_some();
             for report in reports.into_iter().flatten() {

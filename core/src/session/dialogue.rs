@@ -35,6 +35,8 @@ pub(crate) struct Plan {
     pub(crate) helo_name: String,
     pub(crate) connect_timeout: std::time::Duration,
     pub(crate) command_timeout: std::time::Duration,
+    /// Wait for the reply to QUIT.
+    pub(crate) await_quit: bool,
     /// What to offer; `None` wants no TLS.
     pub(crate) tls: Option<Result<Arc<Setup>, OfferFlaw>>,
     /// Let tlsproxy(8) do the TLS.
@@ -325,6 +327,7 @@ impl Dialogue {
         match self.step {
             Step::Connect => self.connect_ending(cx),
             Step::Handshake => self.handshake_ending(cx),
+            Step::Quit if !self.plan.await_quit => Some(Ending::Well),
             Step::Greeting | Step::Hello | Step::StartTls | Step::HelloAgain | Step::Quit => {
                 self.reply_ending(cx)
             }

@@ -8,7 +8,8 @@ use std::str::FromStr;
 use sha2::{Digest as _, Sha256};
 
 use super::words::{Failure, Hex, Quoted, Target, Words};
-use crate::machine::{Endpoint, Input, Output, Remote, Stop};
+use crate::config::MatchRule;
+use crate::machine::{Endpoint, Input, Job, Output, Remote, Stop};
 use crate::report::{ClientSignature, Event, TlsNote};
 
 impl fmt::Display for Input {
@@ -24,7 +25,12 @@ impl fmt::Display for Input {
                 addresses.iter().try_for_each(|address| write!(f, " {address}"))
             }
             Self::HostFound(id, Err(error)) => write!(f, "not-found {id} {}", Failure(error)),
-            Self::Add(destination) => write!(f, "add {}", Target(destination)),
+            Self::Add(job) => {
+                write!(f, "add {} {}", job.number, Target(&job.destination))?;
+                let mut rules = job.matches.iter();
+                rules.try_for_each(|rule| write!(f, " {}", Quoted(rule.to_string().as_bytes())))
+            }
+            Self::Stop(Stop::End) => f.write_str("stop end"),
             Self::Stop(Stop::Drain) => f.write_str("stop drain"),
             Self::Stop(Stop::Now) => f.write_str("stop now"),
         }
@@ -50,8 +56,16 @@ impl FromStr for Input {
                 Self::HostFound(id, Ok(addresses))
             }
             "not-found" => Self::HostFound(words.lookup()?, Err(words.failure()?)),
-            "add" => Self::Add(words.destination()?),
+            "add" => {
+                let (number, destination) = (words.parse()?, words.destination()?);
+                let mut matches = Vec::new();
+                while !words.0.is_empty() {
+                    matches.push(MatchRule::from(&words.string()?[..]));
+                }
+                Self::Add(Box::new(Job { number, destination, matches }))
+            }
             "stop" => Self::Stop(match words.next()? {
+                "end" => Stop::End,
                 "drain" => Stop::Drain,
                 "now" => Stop::Now,
                 _ => return Err(NotAnInput),
@@ -90,6 +104,7 @@ impl fmt::Display for Output {
             }
             Self::Tell(event) => write!(f, "tell {}", Brief(event)),
             Self::Finished(report) => write!(f, "finished {}", Brief(report)),
+            Self::Want(count) => write!(f, "want {count}"),
             Self::Wait(until, why) => write!(f, "wait {until} {why}"),
             Self::Done => f.write_str("done"),
         }
@@ -185,11 +200,20 @@ mod tests {
                 Ok(vec!["192.0.2.1".parse().unwrap(), "::1".parse().unwrap()]),
             ),
             Input::HostFound(LookupId(2), Err(refused)),
-            Input::Add(Destination { text: "bücher.example:smtp".to_owned(), place: domain }),
-            Input::Add(Destination {
-                text: "unix:/run/l mtp".to_owned(),
-                place: Place::Unix("/run/l mtp".into()),
-            }),
+            Input::Add(Box::new(Job {
+                number: 7,
+                destination: Destination { text: "bücher.example:smtp".to_owned(), place: domain },
+                matches: vec![],
+            })),
+            Input::Add(Box::new(Job {
+                number: u64::MAX,
+                destination: Destination {
+                    text: "unix:/run/l mtp".to_owned(),
+                    place: Place::Unix("/run/l mtp".into()),
+                },
+                matches: vec![MatchRule::DotNexthop, MatchRule::Name("*.ü.test".to_owned())],
+            })),
+            Input::Stop(Stop::End),
             Input::Stop(Stop::Drain),
             Input::Stop(Stop::Now),
         ];
@@ -221,7 +245,9 @@ mod tests {
             "found l1 300.0.0.1",
             "stop",
             "stop never",
-            "add \"x\" place",
+            "add 1 \"x\" place",
+            "add \"x\" unix \"/x\"",
+            "add 1 \"x\" unix \"/x\" rule",
         ] {
             assert_eq!(line.parse::<Input>(), Err(NotAnInput), "{line}");
         }

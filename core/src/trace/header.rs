@@ -113,6 +113,7 @@ fn write_config(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {
         helo_name,
         connect_timeout,
         command_timeout,
+        await_quit,
         family,
         lookup,
         level,
@@ -130,6 +131,9 @@ fn write_config(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {
     writeln!(f, "helo-name {}", Quoted(helo_name.as_bytes()))?;
     writeln!(f, "connect-timeout {}", Instant::from_elapsed(*connect_timeout))?;
     writeln!(f, "command-timeout {}", Instant::from_elapsed(*command_timeout))?;
+    if !await_quit {
+        writeln!(f, "await-quit no")?;
+    }
     writeln!(f, "family {}", word(FAMILIES, *family))?;
     write_lookup(f, lookup)?;
     writeln!(f, "level {}", level.word())?;
@@ -315,6 +319,7 @@ impl Reader {
             "helo-name" => config.helo_name = words.string()?,
             "connect-timeout" => config.connect_timeout = duration(words)?,
             "command-timeout" => config.command_timeout = duration(words)?,
+            "await-quit" => config.await_quit = yes_or_no(words)?,
             "family" => config.family = choice(FAMILIES, words)?,
             "level" => config.level = level(words)?,
             "no-tls" => config.no_tls = yes_or_no(words)?,
@@ -532,6 +537,7 @@ mod tests {
             helo_name: name("b\u{fc}cher \"x\""),
             connect_timeout: Duration::from_micros(1_500_001),
             command_timeout: Duration::from_secs(86_400),
+            await_quit: false,
             family: Family::V6,
             lookup: Lookup {
                 hosts: HostLookup { dns: false, native: true },

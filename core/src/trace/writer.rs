@@ -60,6 +60,7 @@ impl Writer {
             | Output::FindHost(..)
             | Output::Tell(_)
             | Output::Finished(_)
+            | Output::Want(_)
             | Output::Wait(..)
             | Output::Done => String::new(),
         };

@@ -55,12 +55,16 @@ impl<M: Machine> Run<M> {
     /// When there are none or several.
     #[track_caller]
     pub fn report(&self) -> &Report {
-        let reports: Vec<_> = self
-            .outputs()
-            .filter_map(|(_, it)| if let Output::Finished(it) = it { Some(it) } else { None })
-            .collect();
+        let reports = self.reports();
         assert_eq!(reports.len(), 1, "a run has one report");
         reports[0]
+    }
+
+    /// Tells all reports, in the order in which they came.
+    pub fn reports(&self) -> Vec<&Report> {
+        self.outputs()
+            .filter_map(|(_, it)| if let Output::Finished(it) = it { Some(&**it) } else { None })
+            .collect()
     }
 
     /// Tells what was sent over a transport.

@@ -1,0 +1,232 @@
+//! How fast, and how much at once: a lane for each address, a limit for each host, a rate for all.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::config::ScanLimits;
+use crate::machine::Endpoint;
+use crate::random::Random;
+use crate::time::Instant;
+
+/// Decides which of the errands that wait for a connection is next.
+///
+/// The lane that could have gone on for the longest time is; among equals chance decides.
+#[derive(Debug)]
+pub(super) struct Lanes {
+    per_address: usize,
+    per_host: usize,
+    pause: Duration,
+    rate: Rate,
+    lanes: BTreeMap<Address, Lane>,
+    /// Those in which something waits and may begin from this time on.
+    open: BTreeSet<Turn>,
+    /// Those in which nothing waits, until they can be forgotten.
+    idle: BTreeSet<(Instant, Address)>,
+    hosts: BTreeMap<String, Host>,
+}
+
+/// What is polite to connect to only so often.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Address {
+    Ip(IpAddr),
+    Unix(PathBuf),
+}
+
+/// Names an errand.
+pub(super) type ErrandId = u64;
+
+type Turn = (Instant, u32, Address);
+
+#[derive(Debug, Default)]
+struct Lane {
+    waiting: VecDeque<Waiting>,
+    running: usize,
+    /// When the next one may begin.
+    free_at: Instant,
+    /// The server refused for now, so often one after the other.
+    refusals: u32,
+    /// Its place among the open ones.
+    turn: Option<Turn>,
+    /// Its host has too many connections; it opens again when one of them ends.
+    parked: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Waiting {
+    id: ErrandId,
+    host: String,
+}
+
+#[derive(Debug, Default)]
+struct Host {
+    running: usize,
+    parked: Vec<Address>,
+}
+
+impl Address {
+    pub(super) fn of(endpoint: &Endpoint) -> Self {
+        match endpoint {
+            Endpoint::Tcp(remote) | Endpoint::Udp(remote) => {
+                Self::Ip(remote.address.ip().to_canonical())
+            }
+            Endpoint::Unix(path) => Self::Unix(path.clone()),
+        }
+    }
+}
+
+impl Lanes {
+    pub(super) fn new(limits: &ScanLimits) -> Self {
+        Self {
+            per_address: limits.per_address.max(1),
+            per_host: limits.per_host.max(1),
+            pause: limits.pause,
+            rate: Rate::new(limits.rate),
+            lanes: BTreeMap::new(),
+            open: BTreeSet::new(),
+            idle: BTreeSet::new(),
+            hosts: BTreeMap::new(),
+        }
+    }
+
+    /// Puts an errand at the end of its lane.
+    pub(super) fn push(
+        &mut self,
+        random: &mut Random,
+        address: &Address,
+        id: ErrandId,
+        host: String,
+    ) {
+        self.change(random, address, |lane| lane.waiting.push_back(Waiting { id, host }));
+    }
+
+    /// Takes an errand out that is not wanted any more.
+    pub(super) fn remove(&mut self, random: &mut Random, address: &Address, id: ErrandId) {
+        self.change(random, address, |lane| lane.waiting.retain(|waiting| waiting.id != id));
+    }
+
+    /// Hands out the next errand that may begin at `now`; it counts as running from then on.
+    pub(super) fn next(&mut self, random: &mut Random, now: Instant) -> Option<ErrandId> {
+        while let Some((until, _)) = self.idle.first()
+            && *until <= now
+        {
+            if let Some((_, address)) = self.idle.pop_first() {
+                self.lanes.remove(&address);
+            }
+        }
+        while self.rate.allows(now) {
+            let address = match self.open.first() {
+                Some((from, _, address)) if *from <= now => address.clone(),
+                Some(_) | None => return None,
+            };
+            let lane = self.lanes.get_mut(&address)?;
+            let host = self.hosts.entry(lane.waiting.front()?.host.clone()).or_default();
+            if host.running >= self.per_host {
+                host.parked.push(address.clone());
+                self.change(random, &address, |lane| lane.parked = true);
+                continue;
+            }
+            host.running += 1;
+            let id = lane.waiting.pop_front()?.id;
+            self.rate.take(now);
+            self.change(random, &address, |lane| lane.running += 1);
+            return Some(id);
+        }
+        None
+    }
+
+    /// Notes that a connection is over. If the server refused for now, its address is left alone
+    /// for `refused`, twice as long after the next refusal, and so on.
+    pub(super) fn ended(
+        &mut self,
+        random: &mut Random,
+        (address, host): (&Address, &str),
+        now: Instant,
+        refused: Option<Duration>,
+    ) {
+        let pause = self.pause;
+        self.change(random, address, |lane| {
+            lane.running = lane.running.saturating_sub(1);
+            let rest = match refused {
+                None => pause,
+                Some(first) => pause.max(first.saturating_mul(1 << lane.refusals.min(16))),
+            };
+            lane.refusals = refused.map_or(0, |_| lane.refusals.saturating_add(1));
+            lane.free_at = lane.free_at.max(now + rest);
+        });
+        let Some(known) = self.hosts.get_mut(host) else { return };
+        known.running = known.running.saturating_sub(1);
+        let parked = std::mem::take(&mut known.parked);
+        if known.running == 0 {
+            self.hosts.remove(host);
+        }
+        for address in parked {
+            self.change(random, &address, |lane| lane.parked = false);
+        }
+    }
+
+    /// Tells when [`next`](Self::next) may have another answer.
+    pub(super) fn deadline(&self) -> Instant {
+        self.open.first().map_or(Instant::NEVER, |(from, ..)| self.rate.next.max(*from))
+    }
+
+    /// Changes a lane, and its place among the others.
+    fn change(&mut self, random: &mut Random, address: &Address, work: impl FnOnce(&mut Lane)) {
+        let lane = self.lanes.entry(address.clone()).or_default();
+        self.idle.remove(&(lane.free_at, address.clone()));
+        work(lane);
+        let most = if lane.refusals > 0 { 1 } else { self.per_address };
+        let opens = !lane.waiting.is_empty() && lane.running < most && !lane.parked;
+        let turn = match lane.turn.take() {
+            Some(turn) if opens && turn.0 == lane.free_at => Some(turn),
+            old => {
+                if let Some(old) = old {
+                    self.open.remove(&old);
+                }
+                opens.then(|| (lane.free_at, random.below(u32::MAX), address.clone()))
+            }
+        };
+        if let Some(turn) = &turn {
+            self.open.insert(turn.clone());
+        }
+        lane.turn = turn;
+        if lane.waiting.is_empty() && lane.running == 0 {
+            self.idle.insert((lane.free_at, address.clone()));
+        }
+    }
+}
+
+/// Spreads connections over time.
+#[derive(Debug)]
+struct Rate {
+    /// How far they are apart.
+    interval: Duration,
+    next: Instant,
+}
+
+/// How much lateness can be made up for.
+const LATENESS: Duration = Duration::from_millis(10);
+
+impl Rate {
+    fn new(per_second: Option<u32>) -> Self {
+        let (interval, next) = match per_second {
+            None => (Duration::ZERO, Instant::START),
+            Some(0) => (Duration::MAX, Instant::NEVER),
+            Some(rate) => (Duration::from_secs(1) / rate, Instant::START),
+        };
+        Self { interval, next }
+    }
+
+    fn allows(&self, now: Instant) -> bool {
+        self.next <= now
+    }
+
+    fn take(&mut self, now: Instant) {
+        let base = match now.since(self.next) > LATENESS {
+            true => Instant::from_elapsed(now.elapsed().saturating_sub(LATENESS)),
+            false => self.next,
+        };
+        self.next = base + self.interval;
+    }
+}

@@ -1,0 +1,375 @@
+//! One destination: its servers, what came of each, the report.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cert::Certificate;
+use crate::config::{Blocklist, Config, ServerCertificates, ServerKeys};
+use crate::context::{Cx, Owner};
+use crate::destination::{Destination, Place};
+use crate::limits;
+use crate::machine::{Endpoint, Input, Job};
+use crate::random::Random;
+use crate::report::{
+    Event, LookupError, Observation, Outcome, Peer, Report, Scope, Session, TlsFacts, Untested,
+};
+use crate::resolve::{NextTarget, Route, Target};
+use crate::time::Instant;
+use crate::visit::judged;
+
+use super::desk::{Client, Desk, Requested};
+use super::lanes::ErrandId;
+
+/// A destination under way.
+#[derive(Debug)]
+pub(super) struct Tour {
+    id: u64,
+    number: u64,
+    destination: Destination,
+    config: Arc<Config>,
+    manner: Manner,
+    random: Random,
+    started: Instant,
+    /// When it is given up; known once there is a connection.
+    until: Option<Instant>,
+    route: Route,
+    /// Why the route came to its end, once it did.
+    routed: Option<Option<LookupError>>,
+    calls: Vec<Call>,
+    /// Addresses that were found, those that are left out too.
+    targets: usize,
+    untested: Vec<(Arc<Peer>, Untested)>,
+    stopped: bool,
+    timed_out: bool,
+}
+
+/// How to go about a destination.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Manner {
+    pub(super) first_only: bool,
+    pub(super) both_keys: bool,
+    pub(super) total: Duration,
+}
+
+/// A server to visit.
+#[derive(Debug)]
+struct Call {
+    /// The place of the server in the order of the route.
+    number: usize,
+    target: Box<Target>,
+    /// Which keys it may show, if not any.
+    keys: Option<ServerKeys>,
+    state: Calling,
+}
+
+#[derive(Debug)]
+enum Calling {
+    Waiting(ErrandId),
+    /// What came of it, as far as it counts.
+    Over(Option<Box<Report>>),
+}
+
+impl Tour {
+    /// Begins to find the servers of a destination.
+    pub(super) fn start(
+        cx: &mut Cx,
+        id: u64,
+        job: Job,
+        config: &Arc<Config>,
+        manner: Manner,
+    ) -> Self {
+        let Job { number, destination, matches } = job;
+        let mut config = Arc::clone(config);
+        if !matches.is_empty() {
+            Arc::make_mut(&mut config).policy.matches = matches;
+        }
+        let mut random = cx.random().of_name(&destination.text);
+        let route = in_turn(cx, id, &mut random, |cx| Route::start(cx, &config, &destination));
+        Self {
+            id,
+            number,
+            destination,
+            config,
+            manner,
+            random,
+            started: cx.now(),
+            until: None,
+            route,
+            routed: None,
+            calls: Vec::new(),
+            targets: 0,
+            untested: Vec::new(),
+            stopped: false,
+            timed_out: false,
+        }
+    }
+
+    /// Tells when to look again, and for what.
+    pub(super) fn deadline(&self) -> (Instant, &'static str) {
+        let until = (self.until.unwrap_or(Instant::NEVER), "for the servers of a destination");
+        match self.routed.is_none() && self.wants_target() {
+            true => until.min(self.route.deadline()),
+            false => until,
+        }
+    }
+
+    /// Goes on as far as it leads; `true` at the end.
+    pub(super) fn handle(
+        &mut self,
+        cx: &mut Cx,
+        desk: &mut Desk,
+        blocklist: &Blocklist,
+        input: &Input,
+    ) -> bool {
+        if self.routed.is_none() {
+            let (id, route) = (self.id, &mut self.route);
+            in_turn(cx, id, &mut self.random, |cx| route.handle(cx, input));
+        }
+        while self.routed.is_none() && self.wants_target() {
+            let (id, route) = (self.id, &mut self.route);
+            match in_turn(cx, id, &mut self.random, |cx| route.next_target(cx)) {
+                NextTarget::Ready(target) => self.take(cx, desk, blocklist, target),
+                NextTarget::Wait => break,
+                NextTarget::Exhausted(error) => self.routed = Some(error),
+            }
+        }
+        if self.until.is_some_and(|until| until <= cx.now()) {
+            self.timed_out = true;
+            self.give_up(cx, desk, Untested::TimedOut);
+        }
+        self.routed.is_some() && self.calls.iter().all(|call| call.is_over())
+    }
+
+    /// Ends what did not begin yet.
+    pub(super) fn drain(&mut self, cx: &mut Cx, desk: &mut Desk) {
+        self.stopped |= self.routed.is_none();
+        self.abandon(cx, desk, Untested::Stopped, |desk, errand| !desk.is_running(errand));
+        self.end_route(cx);
+    }
+
+    /// Ends everything.
+    pub(super) fn give_up(&mut self, cx: &mut Cx, desk: &mut Desk, why: Untested) {
+        self.stopped |= why == Untested::Stopped && self.routed.is_none();
+        self.abandon(cx, desk, why, |_, _| true);
+        self.end_route(cx);
+    }
+
+    /// Notes the time of its first connection.
+    pub(super) fn connected(&mut self, now: Instant) {
+        self.until.get_or_insert(now + self.manner.total);
+    }
+
+    /// Takes what came of a visit.
+    pub(super) fn told(
+        &mut self,
+        cx: &mut Cx,
+        desk: &mut Desk,
+        at: usize,
+        report: &Report,
+        shared: bool,
+    ) {
+        let Some(call) = self.calls.get(at) else { return };
+        if call.is_over() {
+            return;
+        }
+        let report = call.own(cx, &self.config, report, shared);
+        let facts = report.sessions.last().and_then(|last| last.observation.tls.as_deref());
+        let shown = facts.and_then(shown_keys);
+        let (number, target, asked) = (call.number, call.target.clone(), call.keys);
+        let reached = !report.sessions.is_empty();
+        // Whatever else happened: a server without such a key has none to show.
+        let counts = asked.is_none() || shown == asked;
+        if let Some(call) = self.calls.get_mut(at) {
+            call.state = Calling::Over(counts.then(|| Box::new(report)));
+        }
+        if let (None, true, Some(shown)) = (asked, self.manner.both_keys, shown) {
+            self.call(cx, desk, number, target, Some(shown.other()));
+        }
+        if self.manner.first_only && reached {
+            self.end_route(cx);
+        }
+    }
+
+    /// Makes the report.
+    pub(super) fn report(mut self, cx: &mut Cx) -> Box<Report> {
+        self.calls.sort_by_key(|call| (call.number, call.keys));
+        let (mut unreachable, mut sessions) = (Vec::new(), Vec::new());
+        for call in self.calls {
+            if let Calling::Over(Some(report)) = call.state {
+                unreachable.extend(report.unreachable);
+                sessions.extend(report.sessions);
+            }
+        }
+        let is_blocked = |it: &(_, Untested)| it.1 == Untested::Blocked;
+        let blocked = unreachable.is_empty() && self.untested.iter().any(is_blocked);
+        let outcome = match self.routed.flatten() {
+            _ if self.stopped => Outcome::Stopped,
+            Some(error) => Outcome::LookupFailed(error),
+            None if !sessions.is_empty() => Outcome::Session,
+            None if self.timed_out => Outcome::TimedOut,
+            None if blocked => Outcome::Blocked,
+            None => Outcome::Unreachable,
+        };
+        if let Outcome::LookupFailed(error) = &outcome {
+            cx.tell(Event::LookupFailed(error.clone()));
+        }
+        let route = self.route.facts();
+        self.route.stop(cx);
+        let left_out = self.targets.saturating_sub(limits::SURVEYED);
+        Box::new(Report {
+            number: self.number,
+            destination: self.destination,
+            level: self.config.level,
+            began: cx.began(),
+            started: self.started,
+            ended: cx.now(),
+            outcome,
+            scope: match self.manner.first_only {
+                true => Scope::First,
+                false => Scope::Every { left_out },
+            },
+            route,
+            unreachable,
+            untested: self.untested,
+            sessions,
+        })
+    }
+
+    /// Tells whether another server may be called.
+    fn wants_target(&self) -> bool {
+        !self.manner.first_only || self.calls.iter().all(Call::is_over)
+    }
+
+    fn take(&mut self, cx: &mut Cx, desk: &mut Desk, blocklist: &Blocklist, target: Box<Target>) {
+        if self.targets < limits::SURVEYED {
+            match is_blocked(blocklist, &target) {
+                true => self.untested.push((target.peer.clone(), Untested::Blocked)),
+                false => self.call(cx, desk, self.targets, target, None),
+            }
+        }
+        self.targets += 1;
+    }
+
+    fn call(
+        &mut self,
+        cx: &mut Cx,
+        desk: &mut Desk,
+        number: usize,
+        target: Box<Target>,
+        keys: Option<ServerKeys>,
+    ) {
+        let at = self.calls.len();
+        let client = Client { tour: self.id, call: at };
+        match desk.request(cx, client, &target, &self.config, keys) {
+            Requested::Asked(errand) => {
+                self.calls.push(Call { number, target, keys, state: Calling::Waiting(errand) });
+            }
+            Requested::Seen(report) => {
+                self.calls.push(Call { number, target, keys, state: Calling::Waiting(0) });
+                self.told(cx, desk, at, &report, true);
+            }
+        }
+    }
+
+    /// Takes back calls that nothing came of yet.
+    fn abandon(
+        &mut self,
+        cx: &mut Cx,
+        desk: &mut Desk,
+        why: Untested,
+        which: impl Fn(&Desk, ErrandId) -> bool,
+    ) {
+        for at in 0..self.calls.len() {
+            let Calling::Waiting(errand) = self.calls[at].state else { continue };
+            if !which(desk, errand) {
+                continue;
+            }
+            let client = Client { tour: self.id, call: at };
+            let left = desk.leave(cx, errand, client);
+            // A server that refused before was tested, as far as it goes.
+            let is_tested = left.as_ref().is_some_and(|(it, _)| it.outcome != Outcome::Stopped);
+            if !is_tested {
+                self.untested.push((self.calls[at].target.peer.clone(), why));
+                self.stopped |= why == Untested::Stopped;
+            }
+            match left {
+                Some((report, visited_for)) => {
+                    self.told(cx, desk, at, &report, client != visited_for);
+                }
+                None => self.calls[at].state = Calling::Over(None),
+            }
+        }
+    }
+
+    fn end_route(&mut self, cx: &mut Cx) {
+        if self.routed.is_none() {
+            self.route.stop(cx);
+            self.routed = Some(None);
+        }
+    }
+}
+
+impl Call {
+    const fn is_over(&self) -> bool {
+        matches!(self.state, Calling::Over(_))
+    }
+
+    /// Turns what a server did into a report about this call's target.
+    fn own(&self, cx: &mut Cx, config: &Config, report: &Report, shared: bool) -> Report {
+        let mut own = report.clone();
+        if !shared {
+            return own;
+        }
+        for (peer, _) in &mut own.unreachable {
+            peer.clone_from(&self.target.peer);
+        }
+        for session in &mut own.sessions {
+            let facts = session.observation.tls.clone();
+            let (verdict, grounds) =
+                facts.map(|facts| judged(cx, config, &self.target, &facts)).unzip();
+            let observation =
+                Observation { peer: Arc::clone(&self.target.peer), ..session.observation.clone() };
+            let began = session.began;
+            *session = Session {
+                target: self.target.clone(),
+                began,
+                shared,
+                observation,
+                verdict,
+                grounds,
+            };
+        }
+        own
+    }
+}
+
+/// Lets a tour work: what it asks is its own, and so is its randomness.
+fn in_turn<T>(cx: &mut Cx, id: u64, random: &mut Random, work: impl FnOnce(&mut Cx) -> T) -> T {
+    cx.swap_random(random);
+    let result = cx.for_owner(Owner::Tour(id), work);
+    cx.swap_random(random);
+    result
+}
+
+fn is_blocked(blocklist: &Blocklist, target: &Target) -> bool {
+    let address = match &target.endpoint {
+        Endpoint::Tcp(remote) | Endpoint::Udp(remote) => Some(remote.address.ip()),
+        Endpoint::Unix(_) => None,
+    };
+    blocklist.blocks_name(&target.host)
+        || address.is_some_and(|address| blocklist.blocks_address(address))
+}
+
+/// Tells whether a destination as such is left alone.
+pub(super) fn is_blocked_destination(blocklist: &Blocklist, destination: &Destination) -> bool {
+    match &destination.place {
+        Place::Inet { host, .. } => blocklist.blocks_name(host),
+        Place::Unix(_) => false,
+    }
+}
+
+/// Tells which kind of keys a server showed in a certificate.
+fn shown_keys(facts: &TlsFacts) -> Option<ServerKeys> {
+    let own = facts.chain.first().filter(|_| facts.certificates == ServerCertificates::X509)?;
+    ServerKeys::of(&Certificate::parse(own.clone()).ok()?.public_key().kind)
+}
