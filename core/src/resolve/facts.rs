@@ -11,7 +11,7 @@ use super::target::{MxSecurity, TlsaSet};
 use super::{LookupError, RecordType};
 
 /// Where mail for a destination goes, as far as it was looked up.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RouteFacts {
     /// The records that name the hosts; none if the destination is the host.
     pub record: Option<RecordType>,

@@ -34,9 +34,10 @@ pub struct Target {
 }
 
 /// The security of the MX or SRV record that led to a host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MxSecurity {
     /// There is no such record: the destination is the host.
+    #[default]
     None,
     /// It was not secure.
     Insecure,

@@ -23,7 +23,7 @@ use crate::limits;
 use crate::machine::{Input, Job, Machine, Output, Stop};
 use crate::random::Seed;
 use crate::report::{Outcome, Report, Scope, Untested};
-use crate::resolve::{MxSecurity, Resolver, RouteFacts};
+use crate::resolve::{Resolver, RouteFacts};
 use crate::time::{Instant, WallTime};
 
 use agenda::Agenda;
@@ -129,7 +129,7 @@ impl Scan {
                 true => Scope::First,
                 false => Scope::Every { left_out: 0 },
             },
-            route: RouteFacts { record: None, security: MxSecurity::None, hosts: Vec::new() },
+            route: RouteFacts::default(),
             unreachable: Vec::new(),
             untested: Vec::new(),
             sessions: Vec::new(),
