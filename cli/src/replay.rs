@@ -1,5 +1,6 @@
 //! `tlsfinger replay FILE...`: a recorded run again, without a network.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
@@ -10,7 +11,7 @@ use tlsfinger_core::Notice;
 use tlsfinger_core::config::{Config, Level};
 use tlsfinger_core::judge::{Exactness, LinkCache, judge_again};
 use tlsfinger_core::report::{Event, Report, Session};
-use tlsfinger_core::trace::{Trace, TraceError};
+use tlsfinger_core::trace::{Fidelity, Trace, TraceError};
 
 use crate::complain;
 use crate::flags::{self, Asked, Page, Refusal};
@@ -19,10 +20,12 @@ use crate::options::Options;
 use crate::printer::Printer;
 use crate::program::Program;
 use crate::record;
+use crate::run::{Teller, waits};
 use crate::settings::{self, SettingError, System};
 use crate::status::status_of_the_reference;
 use crate::text::Narrator;
 use crate::usage::{self, UsageError};
+use crate::waits::Waits;
 
 /// What `replay` is asked for.
 #[derive(Debug)]
@@ -62,6 +65,7 @@ pub(crate) fn obey<W: Write>(
                 judge(&trace, &config, policy.level.is_some(), printer)
             }
         };
+        complain(&Line::bare(&format!("{name}: {}", fidelity(&trace))));
         match difference {
             None => status = ended,
             Some((_, again)) if wish.bless => {
@@ -73,12 +77,6 @@ pub(crate) fn obey<W: Write>(
                     let head = if number == 0 { format!("{name}: ") } else { String::new() };
                     complain(&Line::bare(&format!("{head}{line}")));
                 });
-                if let Some(recorded) = trace.header().other_rustls() {
-                    complain(&Line::bare(&format!(
-                        "{name}: recorded with rustls {recorded}, whose octets this program's \
-                         version may not repeat"
-                    )));
-                }
                 status = ExitCode::FAILURE;
             }
         }
@@ -94,14 +92,30 @@ fn tell_again<W: Write>(trace: &Trace<'_>, printer: &mut Printer<W>) -> (ExitCod
     let (settings, notes) = record::settings(trace.header());
     printer.set_charset(settings.show.charset);
     notes.iter().for_each(|note| printer.say(note));
-    let mut narrator = Narrator::new(&settings, &record::program(trace.header()));
-    let mut status = ExitCode::SUCCESS;
-    let played = trace.play(|notice| match notice {
-        Notice::Event(event) => narrator.tell(&event, &mut |message| printer.say(&message)),
-        Notice::Report(report) => status = status_of_the_reference(&report).into(),
-        Notice::Want(_) => {}
+    let mut teller = Teller::new(&settings, &record::program(trace.header()), None);
+    let printer = RefCell::new(printer);
+    let explains = teller.explains_waits;
+    let wrap = |probe| Waits::of(probe, waits(explains, &printer));
+    let played = trace.play_with(trace.fidelity(), wrap, |notice| {
+        teller.tell(notice, &mut printer.borrow_mut());
     });
+    let status = teller.report.as_deref().map_or(0, status_of_the_reference).into();
     (status, played.difference.map(|difference| (difference.to_string(), played.text)))
+}
+
+/// Says how far the TLS of a trace was repeated.
+fn fidelity(trace: &Trace<'_>) -> String {
+    match (trace.fidelity(), trace.header().other_rustls()) {
+        (Fidelity::Wire, None) => "replayed by the octets of TLS".to_owned(),
+        (Fidelity::Wire, Some(recorded)) => format!(
+            "replayed by the octets of TLS, although recorded with rustls {recorded}: the plain \
+             text is not in it"
+        ),
+        (Fidelity::Tunnel, recorded) => format!(
+            "replayed by the plain text and facts of TLS, because recorded with rustls {}",
+            recorded.unwrap_or_default()
+        ),
+    }
 }
 
 /// Judges what was observed by another policy.

@@ -36,14 +36,8 @@ pub(crate) fn probe<W: Write>(
     program: &Program,
     printer: &mut Printer<W>,
 ) -> Result<ExitCode, SettingError> {
-    let mut teller = Teller {
-        narrator: Narrator::new(&settings, program),
-        key_log: settings.key_log.as_deref().and_then(|path| open_key_log(path, printer)),
-        explains_waits: settings.show.verbose > 1 && settings.format == Format::Text,
-        tells_lookups: settings.format == Format::Text,
-        tells_sessions: settings.format == Format::Text && !settings.all,
-        report: None,
-    };
+    let key_log = settings.key_log.as_deref().and_then(|path| open_key_log(path, printer));
+    let mut teller = Teller::new(&settings, program, key_log);
     let ending = Ending::new(&settings, program);
     let runtime = settings.runtime;
     let (seed, wall_time) =
@@ -79,18 +73,30 @@ pub(crate) fn probe<W: Write>(
 }
 
 /// What is done with what a machine tells.
-struct Teller {
+pub(crate) struct Teller {
     narrator: Narrator,
     key_log: Option<KeyLog>,
-    explains_waits: bool,
+    pub(crate) explains_waits: bool,
     tells_lookups: bool,
     /// Dialogues with many servers at once would be a muddle.
     tells_sessions: bool,
-    report: Option<Box<Report>>,
+    pub(crate) report: Option<Box<Report>>,
 }
 
 impl Teller {
-    fn tell<W: Write>(&mut self, notice: Notice, printer: &mut Printer<W>) {
+    pub(crate) fn new(settings: &Settings, program: &Program, key_log: Option<KeyLog>) -> Self {
+        let text = settings.format == Format::Text;
+        Self {
+            narrator: Narrator::new(settings, program),
+            key_log,
+            explains_waits: settings.show.verbose > 1 && text,
+            tells_lookups: text,
+            tells_sessions: text && !settings.all,
+            report: None,
+        }
+    }
+
+    pub(crate) fn tell<W: Write>(&mut self, notice: Notice, printer: &mut Printer<W>) {
         match notice {
             Notice::Event(Event::Tls(TlsNote::Secret(secret))) => {
                 if let Some(Err(error)) = self.key_log.as_mut().map(|log| log.append(&secret)) {
@@ -109,6 +115,18 @@ impl Teller {
             }
             Notice::Report(report) => self.report = Some(report),
             Notice::Want(_) => {}
+        }
+    }
+}
+
+/// Makes what tells why a machine waits, if that is asked for.
+pub(crate) fn waits<W: Write>(
+    explains: bool,
+    printer: &RefCell<&mut Printer<W>>,
+) -> impl FnMut(Duration, &str) {
+    move |left, why| {
+        if explains {
+            printer.borrow_mut().say(&waiting(left, why));
         }
     }
 }
@@ -187,13 +205,8 @@ fn drive<W: Write>(
     teller: &mut Teller,
     printer: &mut Printer<W>,
 ) -> Result<(), SettingError> {
-    let explains_waits = teller.explains_waits;
     let printer = RefCell::new(printer);
-    let mut machine = Waits::of(machine, |left, why: &str| {
-        if explains_waits {
-            printer.borrow_mut().say(&waiting(left, why));
-        }
-    });
+    let mut machine = Waits::of(machine, waits(teller.explains_waits, &printer));
     let mut tell = |notice, stop: &dyn Fn(Input)| {
         let mut printer = printer.borrow_mut();
         teller.tell(notice, &mut printer);

@@ -284,7 +284,7 @@ impl Narrator {
                 say(Message::info(format!("{verb} {octets} chars: {text}")));
             }
             // For files, not for people.
-            TlsNote::Secret(_) | TlsNote::Signed(_) => {}
+            TlsNote::Secret(_) | TlsNote::Signed(_) | TlsNote::Tunnel(_) => {}
             TlsNote::Wire(direction, bytes) => dump::packet(*direction, bytes, say),
         }
     }

@@ -105,7 +105,9 @@ pub(crate) fn replay_help(program: &Program) -> String {
          \x20             [--match name] file ...\n\n\
          \x20 --bless       write today's outputs into the files; inputs stay as they are\n\
          \x20 --match name  a match argument; may be repeated\n\n\
-         With options of the second kind, what was observed is judged again by them.\n"
+         With options of the second kind, what was observed is judged again by them.\n\n\
+         Where another version of the TLS library recorded, the plain text and facts of TLS in the\n\
+         trace are played instead of its octets; standard error says which.\n"
     )
 }
 

@@ -11,6 +11,7 @@ use crate::random::{Random, Seed};
 use crate::report::Event;
 use crate::resolve::{Answered, Question};
 use crate::time::{Instant, WallTime};
+use crate::tls::Tape;
 
 /// What a machine may touch besides its own fields.
 ///
@@ -48,6 +49,8 @@ pub(crate) struct Cx {
     next_lookup: u64,
     next_ask: u64,
     last_close: Instant,
+    /// What stands in for TLS where a trace is played without the library.
+    tapes: Option<BTreeMap<TransportId, Tape>>,
 }
 
 /// Names one question to the resolver.
@@ -100,7 +103,13 @@ impl Cx {
             next_lookup: 0,
             next_ask: 0,
             last_close: Instant::START,
+            tapes: None,
         }
+    }
+
+    /// Lets tapes stand in for TLS.
+    pub(crate) fn with_tapes(self, tapes: Option<BTreeMap<TransportId, Tape>>) -> Self {
+        Self { tapes, ..self }
     }
 
     /// Tells the time of the input that is being handled.
@@ -131,6 +140,11 @@ impl Cx {
     /// shifts it.
     pub(crate) fn random_of(&self, transport: TransportId) -> Random {
         self.random.of_connection(transport.0)
+    }
+
+    /// Takes what stands in for the TLS of a transport, if something does.
+    pub(crate) fn tape_of(&mut self, transport: TransportId) -> Option<Tape> {
+        self.tapes.as_mut().map(|tapes| tapes.remove(&transport).unwrap_or_default())
     }
 
     /// Opens a transport; it accepts [`send`](Self::send) at once.

@@ -1,13 +1,15 @@
 //! One destination: find its servers, try them in order, judge the first that answers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::config::{Config, Level};
 use crate::context::Cx;
-use crate::machine::{Input, Machine, Output};
+use crate::machine::{Input, Machine, Output, TransportId};
 use crate::random::Seed;
 use crate::resolve::{Resolver, Route};
 use crate::time::{Instant, WallTime};
+use crate::tls::Tape;
 use crate::visit::Visit;
 
 /// The machine that probes one destination.
@@ -24,7 +26,17 @@ impl Probe {
     /// `seed` must come from the system's generator: TLS secrets grow from it. `wall_time` is the
     /// time at [`Instant::START`]; certificates are judged by it.
     pub fn new(config: Config, seed: Seed, wall_time: WallTime) -> Self {
-        let mut cx = Cx::new(seed, wall_time);
+        Self::with_tapes(config, seed, wall_time, None)
+    }
+
+    /// Begins a probe whose TLS is played from tapes, if there are any.
+    pub(crate) fn with_tapes(
+        config: Config,
+        seed: Seed,
+        wall_time: WallTime,
+        tapes: Option<BTreeMap<TransportId, Tape>>,
+    ) -> Self {
+        let mut cx = Cx::new(seed, wall_time).with_tapes(tapes);
         let dane = matches!(config.level, Level::Dane | Level::DaneOnly);
         let resolver = Resolver::new(&config.lookup, dane);
         let config = Arc::new(config);

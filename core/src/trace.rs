@@ -14,16 +14,23 @@
 //! 0.021400 > tell Connected(..)
 //! 0.040017 < received t0 "220 mx.example.org ESMTP\r\n"
 //! 0.040017 > send t0 "EHLO client.example.org\r\n"
+//! ..
+//! 0.080090 > tell tunnel t0 send "QUIT\r\n" sent 28
 //! ```
 //!
 //! The [`Header`] says what decides the run besides the world. Below it `<` is an input, `>` an
 //! output, the number before it the time in seconds. Octets stand in quotes when all of them are
 //! printable or line ends, else as `x` and hexadecimal digits. Outputs are only ever compared as
-//! text, where a digest stands for long octets; inputs are also read back. Lines that begin with
-//! `#` and empty ones mean nothing.
+//! text, where a digest stands for long octets; inputs are also read back. Why a machine waits is a
+//! remark: only the instant counts. Lines that begin with `#` and empty ones mean nothing.
+//!
+//! Of each TLS connection a trace holds the octets and, as lines `tell tunnel`, the plain text and
+//! the facts of each step. The octets depend on the version of the TLS library: where it is
+//! another one, the steps stand in for it. See [`Fidelity`].
 
 mod border;
 mod header;
+mod tunnel;
 mod words;
 mod writer;
 
@@ -31,15 +38,39 @@ pub use border::NotAnInput;
 pub use header::Header;
 pub use writer::Writer;
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
+use self::tunnel::Tapes;
 use self::words::Words;
-use crate::machine::{Input, Machine, Notice, Output};
+use crate::machine::{Input, Machine, Notice, Output, TransportId};
 use crate::probe::Probe;
 use crate::report::{ClientSignature, SignatureScheme};
 use crate::time::Instant;
+use crate::tls::Tape;
 
 /// A machine whose border is written down as it runs.
+///
+/// The text begins with a [`Header`], and the run is made with the configuration in it. Keep it
+/// where nobody else can read it: it allows to decrypt the recorded connections.
+///
+/// ```
+/// use tlsfinger_core::trace::{Header, Recorder, Trace};
+/// use tlsfinger_core::{Input, Instant, Machine, Output, Probe, WallTime, config::Config};
+///
+/// let header = Header::new("example 1.0", Config::default(), [7; 32], WallTime(1_800_000_000));
+/// let mut text = header.to_string();
+/// let probe = Probe::new(header.config, header.seed, header.wall_time);
+/// let mut probe = Recorder::new(probe, |lines: &str| text.push_str(lines));
+/// // Any driver runs it; this one only stops it.
+/// while !matches!(probe.poll_output(), Output::Wait(..)) {}
+/// probe.handle_input(Instant::START, Input::Stop(tlsfinger_core::machine::Stop::Now));
+/// while !matches!(probe.poll_output(), Output::Wait(..) | Output::Done) {}
+///
+/// let trace = Trace::parse(&text)?;
+/// assert_eq!(trace.play(|notice| println!("{notice:?}")).difference, None);
+/// # Ok::<(), tlsfinger_core::trace::TraceError>(())
+/// ```
 #[derive(Debug)]
 pub struct Recorder<M, W> {
     machine: M,
@@ -74,6 +105,16 @@ impl<M: Machine, W: FnMut(&str)> Machine for Recorder<M, W> {
 pub struct Trace<'a> {
     header: Header,
     text: &'a str,
+    tapes: BTreeMap<TransportId, Tape>,
+}
+
+/// How far a replay repeats the TLS of a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fidelity {
+    /// The TLS library reads the recorded octets and must write the recorded ones.
+    Wire,
+    /// The recorded plain text and facts stand in for the TLS library.
+    Tunnel,
 }
 
 impl<'a> Trace<'a> {
@@ -83,14 +124,22 @@ impl<'a> Trace<'a> {
     ///
     /// The first line that is not of the trace format.
     pub fn parse(text: &'a str) -> Result<Self, TraceError> {
-        let mut signatures = Vec::new();
+        let (mut signatures, mut tapes) = (Vec::new(), Tapes::default());
         for (line, content) in meaningful(text).filter(|(_, line)| is_border(line)) {
             let (_, rest) = timed(content).ok_or(TraceError::Unreadable { line })?;
             let unreadable = |NotAnInput| TraceError::Unreadable { line };
             if let Some(input) = rest.strip_prefix("< ") {
                 input.parse::<Input>().map_err(unreadable)?;
             } else if let Some(signed) = rest.strip_prefix("> tell signed ") {
-                signatures.push(signature(signed).map_err(unreadable)?);
+                let signature = signature(signed).map_err(unreadable)?;
+                signatures.push(signature.clone());
+                tapes.sign(signature);
+            } else if let Some(step) = rest.strip_prefix("> tell tunnel ") {
+                tapes.step(tunnel::read_step(step).map_err(unreadable)?);
+            } else if let Some(sent) = rest.strip_prefix("> send ") {
+                if let Ok((id, octets)) = sent_octets(sent) {
+                    tapes.send(id, &octets);
+                }
             } else if !rest.starts_with("> ") {
                 return Err(TraceError::Unreadable { line });
             }
@@ -101,7 +150,8 @@ impl<'a> Trace<'a> {
         {
             return Err(TraceError::Unreadable { line });
         }
-        Ok(Self { header: Header::parse(header, &signatures)?, text })
+        let header = Header::parse(header, &signatures)?;
+        Ok(Self { header, text, tapes: tapes.finish() })
     }
 
     /// Tells what the header says.
@@ -117,10 +167,31 @@ impl<'a> Trace<'a> {
         })
     }
 
+    /// Tells how this program's TLS library can repeat the trace: by the octets of TLS if it is of
+    /// the version that recorded, or if no steps of TLS are recorded; else by those steps.
+    pub fn fidelity(&self) -> Fidelity {
+        match self.header.other_rustls() {
+            Some(_) if !self.tapes.is_empty() => Fidelity::Tunnel,
+            Some(_) | None => Fidelity::Wire,
+        }
+    }
+
     /// Gives the inputs to a fresh probe of the header's configuration; `tell` gets what it tells.
-    pub fn play(&self, mut tell: impl FnMut(Notice)) -> Played {
+    pub fn play(&self, tell: impl FnMut(Notice)) -> Played {
+        self.play_with(self.fidelity(), |probe| probe, tell)
+    }
+
+    /// Plays as [`play`](Self::play) does, with a chosen fidelity and the probe inside of what
+    /// `wrap` makes of it.
+    pub fn play_with<M: Machine>(
+        &self,
+        fidelity: Fidelity,
+        wrap: impl FnOnce(Probe) -> M,
+        mut tell: impl FnMut(Notice),
+    ) -> Played {
         let Header { config, seed, wall_time, .. } = &self.header;
-        let mut probe = Probe::new(config.clone(), *seed, *wall_time);
+        let tapes = (fidelity == Fidelity::Tunnel).then(|| self.tapes.clone());
+        let mut probe = wrap(Probe::with_tapes(config.clone(), *seed, *wall_time, tapes));
         let mut played = Played { text: String::new(), difference: None };
         let mut now = Instant::START;
         let lines = self.text.lines().collect::<Vec<_>>();
@@ -142,8 +213,7 @@ impl<'a> Trace<'a> {
                     }
                     played.line(old);
                 }
-                played.compare(expected, &line, lines.len());
-                played.line(&line);
+                played.output(expected, &line, lines.len());
                 match output {
                     Output::Tell(event) => tell(Notice::Event(event)),
                     Output::Finished(report) => tell(Notice::Report(report)),
@@ -189,12 +259,14 @@ impl Played {
         self.text.push('\n');
     }
 
-    fn compare(&mut self, expected: Option<(usize, &str)>, got: &str, lines: usize) {
+    /// Writes an output, with the recorded words if they mean the same.
+    fn output(&mut self, expected: Option<(usize, &str)>, got: &str, lines: usize) {
         match expected {
-            Some((_, expected)) if expected == got => {}
+            Some((_, expected)) if essence(expected) == essence(got) => return self.line(expected),
             Some((number, expected)) => self.differs(number, expected, got),
             None => self.differs(lines, "nothing more", got),
         }
+        self.line(got);
     }
 
     fn differs(&mut self, line: usize, expected: &str, got: &str) {
@@ -223,6 +295,21 @@ fn is_input(line: &str) -> bool {
 fn timed(line: &str) -> Option<(Instant, &str)> {
     let (time, rest) = line.split_once(' ')?;
     Some((time.parse().ok()?, rest))
+}
+
+/// Leaves out of a line what may change without meaning: the reason of a wait.
+fn essence(line: &str) -> &str {
+    let wait = line.split_once(' ').and_then(|(_, rest)| rest.strip_prefix("> wait "));
+    let reason = wait.and_then(|wait| wait.split_once(' ')).map_or(0, |(_, reason)| reason.len());
+    line.get(..line.len() - reason).unwrap_or(line)
+}
+
+/// Reads what was sent, and over which transport.
+fn sent_octets(text: &str) -> Result<(TransportId, Vec<u8>), NotAnInput> {
+    let mut words = Words(text);
+    let sent = (words.transport()?, words.octets()?);
+    words.end()?;
+    Ok(sent)
 }
 
 fn signature(text: &str) -> Result<ClientSignature, NotAnInput> {
@@ -274,7 +361,7 @@ pub fn replay(machine: &mut impl Machine, trace: &str) -> Result<(), ReplayError
             machine.handle_input(now, input.parse().map_err(|_| unreadable())?);
         } else if let Some(expected) = rest.strip_prefix("> ") {
             let got = machine.poll_output().to_string();
-            if got != expected {
+            if essence(&format!("{time} > {got}")) != essence(line) {
                 let expected = expected.to_owned();
                 return Err(ReplayError::Differs { line: number, expected, got });
             }

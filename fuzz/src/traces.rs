@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use tlsfinger_core::config::Level;
 use tlsfinger_core::machine::{Endpoint, Stop, TransportId};
-use tlsfinger_core::report::{Event, Report, Status, StreamEnd};
+use tlsfinger_core::report::{Event, Report, Status, StreamEnd, TlsNote};
 use tlsfinger_core::trace::{Header, Trace};
 use tlsfinger_core::{Input, Instant, IoError, IoErrorKind, Machine, Output, Probe};
 
@@ -253,6 +253,8 @@ fn drain(probe: &mut Probe, outcome: &mut Outcome) {
             | Output::Want(_) => {}
             Output::Send(id, bytes) => outcome.sent.entry(id).or_default().extend(bytes),
             Output::Close(id) => outcome.closed.push(id),
+            // Each piece is a step of its own.
+            Output::Tell(Event::Tls(TlsNote::Tunnel(_))) => {}
             Output::Tell(event) => outcome.told.push(event),
             Output::Finished(mut report) => {
                 // Who closed first behind the last reply depends on what came together with it.

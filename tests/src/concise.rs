@@ -36,6 +36,7 @@ pub fn event(event: &Event) -> String {
         }
         Event::Tls(TlsNote::Alert(direction, alert)) => format!("{direction:?} alert {}", alert.0),
         Event::Tls(TlsNote::Signed(signed)) => format!("signed by {:#06x}", signed.scheme.0),
+        Event::Tls(TlsNote::Tunnel(step)) => format!("tunnel {step}"),
         Event::Tls(TlsNote::Wire(direction, bytes)) => {
             format!("{direction:?} {} octets on the wire", bytes.len())
         }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::config::{OfferFlaw, ServerCertificates};
 use crate::judge::Status;
-use crate::machine::IoError;
+use crate::machine::{IoError, TransportId};
 use crate::tls::Suite;
 pub use crate::tls::{
     Extension, ExtensionContent, HandshakeContent, HandshakeMessage, Hello, KeyShare, Secret,
@@ -146,6 +146,55 @@ pub enum TlsNote {
     Secret(Secret),
     /// A handshake signature by a client key; told always, because traces repeat it without the key.
     Signed(ClientSignature),
+    /// What came of one call of the TLS layer; told in runs that are
+    /// [`repeatable`](crate::config::Config::repeatable), because traces repeat it without the
+    /// library.
+    Tunnel(Box<TunnelStep>),
+}
+
+/// One call of a connection's TLS layer, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TunnelStep {
+    /// The connection.
+    pub transport: TransportId,
+    /// What was asked of TLS.
+    pub call: TunnelCall,
+    /// How many octets of TLS went out.
+    pub sent: usize,
+    /// What else came of it.
+    pub effect: TunnelEffect,
+}
+
+/// What is asked of a connection's TLS layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TunnelCall {
+    /// Begin the handshake.
+    Start,
+    /// Take what the server sent.
+    Receive,
+    /// Send this text.
+    Send(Bytes),
+    /// Say close_notify (RFC 8446 section 6.1).
+    Close,
+}
+
+/// What comes of a call of the TLS layer besides octets for the server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TunnelEffect {
+    /// Plain text from the server.
+    pub text: Bytes,
+    /// The handshake became complete.
+    pub facts: Option<TlsFacts>,
+    /// The server said close_notify: no more plain text will come.
+    pub ended: bool,
+    /// TLS failed. What went out ends with the alert that tells the server so.
+    pub error: Option<TlsError>,
+    /// The server gave a session to be reused later.
+    pub session_stored: bool,
+    /// A session is there to be reused later.
+    pub session_left: bool,
+    /// What encrypted messages said, if [`Watch`](crate::config::Watch) asks for messages.
+    pub disclosures: Vec<Disclosure>,
 }
 
 /// The header of a record.

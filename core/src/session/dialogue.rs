@@ -250,10 +250,8 @@ impl Dialogue {
             return self.stream.hand_over(cx, request, &self.observation.peer, helo);
         }
         let sessions = self.find_sessions(cx, setup.offer());
-        match self.stream.start_tls(cx, &setup, sessions, watch) {
-            Ok(arrival) => self.take(cx, arrival),
-            Err(error) => self.tls_error = Some(error),
-        }
+        let arrival = self.stream.start_tls(cx, &setup, sessions, watch);
+        self.take(cx, arrival);
     }
 
     /// Takes out of the cache what this server gave us under the same conditions.

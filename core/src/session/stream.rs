@@ -9,8 +9,8 @@ use bytes::Bytes;
 use crate::config::Watch;
 use crate::context::Cx;
 use crate::machine::{Endpoint, Input, IoError, TransportId};
-use crate::report::{Peer, ProxyError, ProxyFacts, StreamEnd, TlsError, TlsFacts, TlsNote};
-use crate::tls::{Flow, Sessions, Setup, Tunnel};
+use crate::report::{Event, Peer, ProxyError, ProxyFacts, StreamEnd, TlsError, TlsFacts, TlsNote};
+use crate::tls::{Channel, Passage, Sessions, Setup};
 
 use super::tlsproxy::{Handed, Handover, Request};
 
@@ -25,7 +25,7 @@ pub(super) struct Stream {
 #[derive(Debug)]
 enum Layer {
     Plain,
-    Tls(Box<Tunnel>),
+    Tls(Box<Channel>),
     /// On the way to tlsproxy(8); plain again from then on, over the daemon's transport.
     Handover(Box<Handover>),
 }
@@ -72,14 +72,14 @@ impl Stream {
                 Layer::Plain => Arrival { text: bytes.clone(), ..Arrival::default() },
                 // Plain text that has no place here: the daemon was to hear it first.
                 Layer::Handover(_) => Arrival::default(),
-                Layer::Tls(tunnel) => {
-                    let flow = tunnel.receive(cx.wall_time(), bytes);
-                    self.follow(cx, flow)
+                Layer::Tls(channel) => {
+                    let passage = channel.receive(cx.wall_time(), bytes);
+                    self.follow(cx, passage)
                 }
             }),
             Input::Ended(id) if *id == self.transport => {
                 let end = match &self.layer {
-                    Layer::Tls(tunnel) if tunnel.is_open() => StreamEnd::Truncated,
+                    Layer::Tls(channel) if channel.is_open() => StreamEnd::Truncated,
                     Layer::Tls(_) | Layer::Plain | Layer::Handover(_) => StreamEnd::Clean,
                 };
                 self.end.get_or_insert((end, None));
@@ -108,29 +108,27 @@ impl Stream {
                 cx.send(self.transport, text);
                 Arrival::default()
             }
-            Layer::Tls(tunnel) => {
-                let flow = tunnel.send(cx.wall_time(), text);
-                self.follow(cx, flow)
+            Layer::Tls(channel) => {
+                let passage = channel.send(cx.wall_time(), text);
+                self.follow(cx, passage)
             }
         }
     }
 
     /// Changes the layer: the ClientHello is on its way, and every later byte is TLS.
-    ///
-    /// # Errors
-    ///
-    /// The TLS library could not begin; the stream stays plain.
     pub(super) fn start_tls(
         &mut self,
         cx: &mut Cx,
         setup: &Arc<Setup>,
         sessions: Sessions,
         watch: Watch,
-    ) -> Result<Arrival, TlsError> {
-        let random = cx.random_of(self.transport);
-        let (tunnel, flow) = Tunnel::start(setup, random, cx.wall_time(), sessions, watch)?;
-        self.layer = Layer::Tls(Box::new(tunnel));
-        Ok(self.follow(cx, flow))
+    ) -> Arrival {
+        let (random, tape) = (cx.random_of(self.transport), cx.tape_of(self.transport));
+        let wall_time = cx.wall_time();
+        let (channel, passage) =
+            Channel::start(self.transport, setup, random, wall_time, sessions, watch, tape);
+        self.layer = Layer::Tls(Box::new(channel));
+        self.follow(cx, passage)
     }
 
     /// Begins to hand the connection to tlsproxy(8).
@@ -164,9 +162,13 @@ impl Stream {
     /// Says close_notify inside TLS and hangs up.
     pub(super) fn close(&mut self, cx: &mut Cx) {
         match &mut self.layer {
-            Layer::Tls(tunnel) => {
-                let flow = tunnel.close(cx.wall_time());
-                self.follow(cx, flow);
+            Layer::Tls(channel) => {
+                let passage = channel.close(cx.wall_time());
+                let arrival = self.follow(cx, passage);
+                let step = |note: &TlsNote| matches!(note, TlsNote::Tunnel(_));
+                for note in arrival.notes.into_iter().filter(step) {
+                    cx.tell(Event::Tls(note));
+                }
             }
             Layer::Handover(handover) => cx.close(handover.daemon()),
             Layer::Plain => {}
@@ -178,27 +180,24 @@ impl Stream {
     pub(super) fn into_sessions(self) -> Option<Sessions> {
         match self.layer {
             Layer::Plain | Layer::Handover(_) => None,
-            Layer::Tls(tunnel) => Some(tunnel.into_sessions()),
+            Layer::Tls(channel) => Some(channel.into_sessions()),
         }
     }
 
-    fn follow(&mut self, cx: &mut Cx, flow: Flow) -> Arrival {
-        cx.send(self.transport, &flow.to_peer);
-        if flow.ended {
+    fn follow(&mut self, cx: &mut Cx, passage: Passage) -> Arrival {
+        let Passage { to_peer, effect, notes } = passage;
+        cx.send(self.transport, &to_peer);
+        if effect.ended {
             self.end.get_or_insert((StreamEnd::Clean, None));
         }
-        let facts = match &self.layer {
-            Layer::Tls(tunnel) if flow.complete => tunnel.facts(),
-            Layer::Tls(_) | Layer::Plain | Layer::Handover(_) => None,
-        };
         Arrival {
             opened: false,
-            text: flow.from_peer.into(),
-            secured: facts,
-            error: flow.error,
+            text: effect.text,
+            secured: effect.facts,
+            error: effect.error,
             proxied: None,
-            session_stored: flow.session_stored,
-            notes: flow.notes,
+            session_stored: effect.session_stored,
+            notes,
         }
     }
 }

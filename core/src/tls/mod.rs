@@ -1,5 +1,6 @@
 //! TLS: bytes in, bytes and facts out.
 
+mod channel;
 mod groups;
 mod handshake;
 mod hybrid;
@@ -10,12 +11,14 @@ mod provider;
 pub mod scout;
 mod sessions;
 mod suites;
+mod tape;
 #[cfg(test)]
 mod tests;
 mod tunnel;
 mod watch;
 mod witness;
 
+pub(crate) use channel::{Channel, Passage};
 pub use handshake::{
     Extension, ExtensionContent, HandshakeContent, HandshakeMessage, Hello, KeyShare,
 };
@@ -28,4 +31,4 @@ pub(crate) use sessions::{SessionCache, Sessions};
 pub use suites::{
     Authentication, Encryption, Exchange, Mac, OPENSSL, OTHERS, SUITES, Since, Suite, SuiteStatus,
 };
-pub(crate) use tunnel::{Flow, Tunnel};
+pub(crate) use tape::{Tape, TapedStep};

@@ -29,6 +29,8 @@ pub struct Setup {
     /// The name in the SNI extension, or a stand-in that is not sent.
     pub(super) server_name: ServerName<'static>,
     pub(super) identity: ReadyIdentity,
+    /// All that happens is told, for a trace.
+    pub(super) repeatable: bool,
 }
 
 impl Setup {
@@ -86,7 +88,7 @@ impl Setup {
             None => std::net::Ipv4Addr::UNSPECIFIED.into(),
         };
         let identity = offer.identity.ready();
-        Ok(Self { offer, config: Arc::new(config), server_name, identity })
+        Ok(Self { offer, config: Arc::new(config), server_name, identity, repeatable })
     }
 
     /// Tells what is offered.

@@ -97,9 +97,16 @@ pub(crate) struct Sessions {
     tls13: VecDeque<Tls13ClientSessionValue>,
     /// How many sessions were stored so far.
     stored: u64,
+    /// Stands for sessions that there were when a trace was recorded.
+    stand_in: bool,
 }
 
 impl Sessions {
+    /// Makes what stands for recorded sessions, if there were `any`.
+    pub(super) fn stand_in(any: bool) -> Self {
+        Self { stand_in: any, ..Self::default() }
+    }
+
     /// Tells how many sessions were stored since the store was made.
     pub(super) const fn stored(&self) -> u64 {
         self.stored
@@ -107,7 +114,7 @@ impl Sessions {
 
     /// Tells whether a session is there to be reused.
     pub(crate) fn is_empty(&self) -> bool {
-        self.tls12.is_none() && self.tls13.is_empty()
+        self.tls12.is_none() && self.tls13.is_empty() && !self.stand_in
     }
 }
 

@@ -7,18 +7,21 @@ use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, ServerConnection};
 use rustls_pki_types::PrivatePkcs8KeyDer;
 
-use super::{Flow, SessionCache, SessionKey, Sessions, Setup, Tunnel};
+use super::{Channel, Passage, SessionCache, SessionKey, Sessions, Setup};
 use crate::config::{Groups, Offer, ServerCertificates, Versions, Watch};
 use crate::limits;
+use crate::machine::TransportId;
 use crate::random::Random;
-use crate::report::{Alert, Group, KeyProof, Peer, PeerAddress, TlsError, TlsFacts, TlsVersion};
+use crate::report::{
+    Alert, Group, KeyProof, Peer, PeerAddress, TlsError, TlsFacts, TlsVersion, TunnelEffect,
+};
 use crate::time::WallTime;
 
 const NOW: WallTime = WallTime(1_800_000_000);
 
 /// A tunnel and its server.
 struct Pair {
-    tunnel: Tunnel,
+    tunnel: Channel,
     server: ServerConnection,
     /// What the client wants to send and the server has not read.
     to_server: Vec<u8>,
@@ -40,8 +43,8 @@ impl Pair {
         sessions: Sessions,
     ) -> Self {
         let random = Random::from_seed([seed; 32]);
-        let (tunnel, flow) =
-            Tunnel::start(setup, random, NOW, sessions, Watch::default()).expect("can begin");
+        let (id, watch) = (TransportId(0), Watch::default());
+        let (tunnel, passage) = Channel::start(id, setup, random, NOW, sessions, watch, None);
         let server = ServerConnection::new(server.clone()).expect("can begin");
         let mut pair = Self {
             tunnel,
@@ -52,18 +55,17 @@ impl Pair {
             ended: false,
             error: None,
         };
-        pair.follow(flow);
+        pair.follow(passage);
         pair
     }
 
-    fn follow(&mut self, flow: Flow) {
-        self.to_server.extend(flow.to_peer);
-        self.heard.extend(flow.from_peer);
-        self.ended |= flow.ended;
-        if flow.complete {
-            self.facts = self.tunnel.facts();
-        }
-        self.error = self.error.take().or(flow.error);
+    fn follow(&mut self, passage: Passage) {
+        let TunnelEffect { text, facts, ended, error, .. } = passage.effect;
+        self.to_server.extend(passage.to_peer);
+        self.heard.extend(text);
+        self.ended |= ended;
+        self.facts = self.facts.take().or(facts);
+        self.error = self.error.take().or(error);
     }
 
     /// Lets the server read everything and returns what it answers.
@@ -81,8 +83,8 @@ impl Pair {
     }
 
     fn receive(&mut self, bytes: &[u8]) {
-        let flow = self.tunnel.receive(NOW, bytes);
-        self.follow(flow);
+        let passage = self.tunnel.receive(NOW, bytes);
+        self.follow(passage);
     }
 
     /// Goes back and forth in pieces of `size` octets until nothing moves.
@@ -97,8 +99,8 @@ impl Pair {
     }
 
     fn send(&mut self, text: &[u8]) {
-        let flow = self.tunnel.send(NOW, text);
-        self.follow(flow);
+        let passage = self.tunnel.send(NOW, text);
+        self.follow(passage);
     }
 
     fn server_says(&mut self, text: &[u8]) {
@@ -206,9 +208,9 @@ fn finished_and_the_text_that_waited_leave_together() {
         pair.send(b"QUIT\r\n");
         loop {
             let answer = pair.serve();
-            let flow = pair.tunnel.receive(NOW, &answer);
-            let done = flow.complete;
-            pair.follow(flow);
+            let passage = pair.tunnel.receive(NOW, &answer);
+            let done = passage.effect.facts.is_some();
+            pair.follow(passage);
             if done {
                 break;
             }
@@ -244,9 +246,9 @@ fn close_notify_goes_both_ways_and_nothing_counts_after_it() {
         pair.receive(b"\x17\x03\x03\x00\x05hello");
         pair.receive(b"and no TLS at all");
         assert_eq!((&pair.heard[..], &pair.error), (&b"221 bye\r\n"[..], &None));
-        let flow = pair.tunnel.close(NOW);
-        assert!(!flow.to_peer.is_empty());
-        pair.follow(flow);
+        let passage = pair.tunnel.close(NOW);
+        assert!(!passage.to_peer.is_empty());
+        pair.follow(passage);
         pair.serve();
         let mut text = [0];
         assert_eq!(std::io::Read::read(&mut pair.server.reader(), &mut text).ok(), Some(0));

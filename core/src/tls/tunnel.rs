@@ -1,4 +1,4 @@
-//! The TLS layer of one connection, on rustls's unbuffered API: bytes in, all consequences out.
+//! TLS on rustls's unbuffered API: bytes in, all consequences out.
 //!
 //! This is the only file that names rustls's connection type.
 
@@ -15,63 +15,46 @@ use rustls::{Error, HandshakeKind, InvalidMessage, ProtocolVersion};
 use crate::config::Watch;
 use crate::limits;
 use crate::random::Random;
-use crate::report::{Alert, Direction, TlsError, TlsFacts, TlsMessage, TlsNote, TlsVersion};
+use crate::report::{Alert, ClientSignature, TlsError, TlsFacts, TlsVersion, TunnelEffect};
 use crate::time::WallTime;
 
 use super::groups;
+use super::key_log::Secret;
 use super::loan::{Loan, Record, lend};
 use super::provider::Setup;
 use super::sessions::Sessions;
 use super::suites::Suite;
-use super::watch::Watcher;
 
-/// A TLS client connection.
-pub(crate) struct Tunnel {
+/// A TLS client connection. Whoever calls it knows whether it is open, closing or broken.
+pub(super) struct Tunnel {
     conn: UnbufferedClientConnection,
     /// What arrived and was not consumed. rustls keeps offsets into it between calls: it always
     /// gets this very buffer, shortened only at the front and only as it says.
     incoming: Vec<u8>,
     /// Plain text that waits for the handshake.
     unsent: Vec<u8>,
-    state: State,
+    closing: bool,
+    open: bool,
     handshake_octets: usize,
     loan: Option<Loan>,
     setup: Arc<Setup>,
-    watcher: Option<Watcher>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Handshaking,
-    Open,
-    /// We have sent close_notify.
-    Closing,
-    /// Something failed: nothing goes in any more.
-    Broken,
 }
 
 /// Everything that follows from one call.
 #[derive(Debug, Default)]
-pub(crate) struct Flow {
+pub(super) struct Flow {
     /// Bytes for the peer.
-    pub(crate) to_peer: Vec<u8>,
-    /// Plain text from the peer.
-    pub(crate) from_peer: Vec<u8>,
-    /// The handshake became complete.
-    pub(crate) complete: bool,
-    /// The peer said close_notify: no more plain text will come.
-    pub(crate) ended: bool,
-    /// The connection failed. `to_peer` ends with the alert that tells the peer so.
-    pub(crate) error: Option<TlsError>,
-    /// The server gave a session to be reused later.
-    pub(crate) session_stored: bool,
-    /// What was seen on the way.
-    pub(crate) notes: Vec<TlsNote>,
+    pub(super) to_peer: Vec<u8>,
+    pub(super) effect: TunnelEffect,
+    /// Handshake signatures by client keys.
+    pub(super) signed: Vec<ClientSignature>,
+    /// If they are wanted.
+    pub(super) secrets: Vec<Secret>,
 }
 
 impl Tunnel {
     /// Begins a connection; the flow holds the ClientHello.
-    pub(crate) fn start(
+    pub(super) fn start(
         setup: &Arc<Setup>,
         random: Random,
         wall_time: WallTime,
@@ -89,68 +72,47 @@ impl Tunnel {
             conn,
             incoming: Vec::new(),
             unsent: Vec::new(),
-            state: State::Handshaking,
+            closing: false,
+            open: false,
             handshake_octets: 0,
             loan,
             setup: setup.clone(),
-            watcher: Watcher::new(watch),
         };
         let flow = tunnel.process(wall_time);
         Ok((tunnel, flow))
     }
 
     /// Takes bytes from the peer.
-    pub(crate) fn receive(&mut self, wall_time: WallTime, bytes: &[u8]) -> Flow {
-        if self.state == State::Broken {
-            return Flow::default();
-        }
-        let mut notes = Vec::new();
-        if let Some(watcher) = &mut self.watcher {
-            watcher.see(Direction::Received, bytes, &mut notes);
-        }
-        if self.state == State::Handshaking {
+    pub(super) fn receive(&mut self, wall_time: WallTime, bytes: &[u8]) -> Flow {
+        if !self.open {
             self.handshake_octets += bytes.len();
         }
         let too_much = self.incoming.len() + bytes.len() > limits::TLS_INPUT;
         if too_much || self.handshake_octets > limits::HANDSHAKE {
-            self.state = State::Broken;
-            return Flow { error: Some(TlsError::Limit), notes, ..Flow::default() };
+            let error = Some(TlsError::Limit);
+            return Flow {
+                effect: TunnelEffect { error, ..TunnelEffect::default() },
+                ..Flow::default()
+            };
         }
         self.incoming.extend_from_slice(bytes);
-        let mut flow = self.process(wall_time);
-        notes.append(&mut flow.notes);
-        Flow { notes, ..flow }
-    }
-
-    /// Encrypts plain text, or keeps it until the handshake allows that.
-    pub(crate) fn send(&mut self, wall_time: WallTime, plain: &[u8]) -> Flow {
-        if matches!(self.state, State::Broken | State::Closing) {
-            return Flow::default();
-        }
-        self.unsent.extend_from_slice(plain);
-        let note = self.text_note(Direction::Sent, plain);
-        let mut flow = self.process(wall_time);
-        flow.notes.splice(..0, note);
-        flow
-    }
-
-    /// Says close_notify (RFC 8446 section 6.1). Before the handshake is complete there is no way
-    /// to say it, and no need.
-    pub(crate) fn close(&mut self, wall_time: WallTime) -> Flow {
-        if self.state != State::Open {
-            return Flow::default();
-        }
-        self.state = State::Closing;
         self.process(wall_time)
     }
 
-    /// Tells whether text can pass: not before the handshake is complete, nor after a failure.
-    pub(crate) fn is_open(&self) -> bool {
-        self.state == State::Open
+    /// Encrypts plain text, or keeps it until the handshake allows that.
+    pub(super) fn send(&mut self, wall_time: WallTime, plain: &[u8]) -> Flow {
+        self.unsent.extend_from_slice(plain);
+        self.process(wall_time)
+    }
+
+    /// Says close_notify (RFC 8446 section 6.1).
+    pub(super) fn close(&mut self, wall_time: WallTime) -> Flow {
+        self.closing = true;
+        self.process(wall_time)
     }
 
     /// Tells what is known of the connection; `None` before its handshake is complete.
-    pub(crate) fn facts(&self) -> Option<TlsFacts> {
+    fn facts(&self) -> Option<TlsFacts> {
         let version = match self.conn.protocol_version() {
             Some(ProtocolVersion::TLSv1_2) => TlsVersion::Tls12,
             Some(ProtocolVersion::TLSv1_3) => TlsVersion::Tls13,
@@ -178,7 +140,7 @@ impl Tunnel {
     }
 
     /// Ends the connection's life here and gives the sessions back.
-    pub(crate) fn into_sessions(self) -> Sessions {
+    pub(super) fn into_sessions(self) -> Sessions {
         self.loan.map(|loan| loan.sessions).unwrap_or_default()
     }
 
@@ -193,58 +155,40 @@ impl Tunnel {
 
     /// Turns rustls's crank until it wants something from the peer.
     fn process(&mut self, wall_time: WallTime) -> Flow {
-        let mut flow = Flow::default();
+        let (mut flow, mut text) = (Flow::default(), Vec::new());
         if let Some(loan) = &mut self.loan {
             loan.wall_time = wall_time;
         }
         let stored = self.sessions_stored();
-        while self.turn(&mut flow) {}
-        flow.session_stored = self.sessions_stored() > stored;
-        self.disclose(&mut flow.notes);
-        if flow.error.is_some() {
-            self.state = State::Broken;
-            self.flush_alert(&mut flow);
-        } else if self.state == State::Handshaking && !self.conn.is_handshaking() {
-            self.state = State::Open;
-            flow.complete = true;
+        while self.turn(&mut flow, &mut text) {}
+        flow.effect.session_stored = self.sessions_stored() > stored;
+        if flow.effect.error.is_some() {
+            self.flush_alert(&mut flow, &mut text);
+        } else if !self.open && !self.conn.is_handshaking() {
+            self.open = true;
+            flow.effect.facts = self.facts();
         }
-        if let Some(watcher) = &mut self.watcher {
-            watcher.see(Direction::Sent, &flow.to_peer, &mut flow.notes);
-            if flow.complete {
-                watcher.complete(&mut flow.notes);
-            }
-        }
-        flow.notes.extend(self.text_note(Direction::Received, &flow.from_peer));
+        self.disclose(&mut flow);
+        flow.effect.text = text.into();
         flow
     }
 
     /// Takes out what was noted while rustls ran. In TLS 1.2 all of it was on the wire too.
-    fn disclose(&mut self, notes: &mut Vec<TlsNote>) {
-        let Some(Loan { record, .. }) = &mut self.loan else { return };
-        notes.extend(record.secrets.drain(..).map(TlsNote::Secret));
-        notes.extend(record.signed.drain(..).map(TlsNote::Signed));
-        let disclosures = record.disclosures.drain(..);
+    fn disclose(&mut self, flow: &mut Flow) {
+        let Some(Loan { record, sessions, .. }) = &mut self.loan else { return };
+        flow.secrets.append(&mut record.secrets);
+        flow.signed.append(&mut record.signed);
+        let disclosures = std::mem::take(&mut record.disclosures);
         if self.conn.protocol_version() == Some(ProtocolVersion::TLSv1_3) {
-            notes.extend(disclosures.map(|disclosure| {
-                TlsNote::Message(Direction::Received, TlsMessage::Disclosed(disclosure))
-            }));
+            flow.effect.disclosures = disclosures;
         }
-    }
-
-    /// Tells of plain text, if somebody wants to know.
-    fn text_note(&self, direction: Direction, text: &[u8]) -> Option<TlsNote> {
-        let wanted = self.loan.as_ref().is_some_and(|loan| loan.record.watch.session_bytes);
-        let beginning = || Bytes::copy_from_slice(text.get(..TEXT_SHOWN).unwrap_or(text));
-        (wanted && !text.is_empty()).then(|| TlsNote::Text {
-            direction,
-            octets: text.len(),
-            beginning: beginning(),
-        })
+        flow.effect.session_left = !sessions.is_empty();
     }
 
     /// Takes one step; `false` when rustls has nothing more to do.
-    fn turn(&mut self, flow: &mut Flow) -> bool {
-        let Self { conn, incoming, unsent, state, loan, .. } = self;
+    fn turn(&mut self, flow: &mut Flow, text: &mut Vec<u8>) -> bool {
+        let Self { conn, incoming, unsent, closing, loan, .. } = self;
+        let effect = &mut flow.effect;
         let UnbufferedStatus { mut discard, state: status } =
             lend(loan, || conn.process_tls_records(incoming));
         let go_on = match status {
@@ -268,25 +212,25 @@ impl Tunnel {
             Ok(ConnectionState::ReadTraffic(mut data)) => {
                 while let Some(Ok(record)) = data.next_record() {
                     discard += record.discard;
-                    flow.from_peer.extend_from_slice(record.payload);
+                    text.extend_from_slice(record.payload);
                 }
                 true
             }
             Ok(ConnectionState::WriteTraffic(mut traffic)) => {
                 encrypt(&mut traffic, unsent, &mut flow.to_peer);
-                if *state == State::Closing {
+                if *closing {
                     append(&mut flow.to_peer, |room| written(traffic.queue_close_notify(room)));
                 }
                 false
             }
             Ok(ConnectionState::PeerClosed) => {
-                flow.ended = true;
+                effect.ended = true;
                 true
             }
             Ok(_) => false,
             Err(error) => {
                 let refusal = loan.as_mut().and_then(|loan| loan.record.refusal.take());
-                flow.error = Some(explain(&error, refusal));
+                effect.error = Some(explain(&error, refusal));
                 false
             }
         };
@@ -296,21 +240,18 @@ impl Tunnel {
 
     /// Brings out the alert that rustls queued together with its error, and not a turn more: that
     /// would look at the bad bytes again.
-    fn flush_alert(&mut self, flow: &mut Flow) {
-        let error = flow.error.take();
-        while self.conn.wants_write() && self.turn(flow) {}
-        flow.error = error;
+    fn flush_alert(&mut self, flow: &mut Flow, text: &mut Vec<u8>) {
+        let error = flow.effect.error.take();
+        while self.conn.wants_write() && self.turn(flow, text) {}
+        flow.effect.error = error;
     }
 }
 
 impl fmt::Debug for Tunnel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tunnel").field("state", &self.state).finish_non_exhaustive()
+        f.debug_struct("Tunnel").field("open", &self.open).finish_non_exhaustive()
     }
 }
-
-/// Octets of plain text that a note shows; the reference's number.
-const TEXT_SHOWN: usize = 40;
 
 /// What a write into a buffer came to.
 enum Written {

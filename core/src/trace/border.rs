@@ -102,6 +102,7 @@ impl fmt::Display for Output {
                 let ClientSignature { scheme, message, signature } = signed;
                 write!(f, "tell signed {} {} {}", scheme.0, Hex(message), Hex(signature))
             }
+            Self::Tell(Event::Tls(TlsNote::Tunnel(step))) => write!(f, "tell tunnel {step}"),
             Self::Tell(event) => write!(f, "tell {}", Brief(event)),
             Self::Finished(report) => write!(f, "finished {}", Brief(report)),
             Self::Want(count) => write!(f, "want {count}"),
