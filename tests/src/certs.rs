@@ -3,8 +3,9 @@
 use std::sync::{Arc, OnceLock};
 
 use rcgen::{
-    BasicConstraints, Certificate, CertificateParams, CustomExtension, DnType, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, PublicKeyData, SignatureAlgorithm, date_time_ymd,
+    BasicConstraints, Certificate, CertificateParams, CustomExtension, DnType,
+    ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    NameConstraints, PublicKeyData, SignatureAlgorithm, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use sha2::{Digest, Sha256};
@@ -66,6 +67,99 @@ pub fn expired(key: KeyType) -> Arc<Identity> {
     Arc::new(issue_as(params, key))
 }
 
+/// What is wrong with a chain whose root is the [`root`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// The leaf ended with the year 2020.
+    Expired,
+    /// The leaf begins with the year 2090.
+    Early,
+    /// The leaf is for another host.
+    OtherName,
+    /// The root was not sent, and is none that anybody knows.
+    NoIssuer,
+    /// The leaf was signed by another key than the root's.
+    Signature,
+    /// The leaf is for clients only.
+    Purpose,
+    /// The leaf has a critical extension that nobody knows.
+    CriticalExtension,
+    /// The certificate between leaf and root is no CA's.
+    NoCa,
+    /// The first of two certificates between leaf and root allows no other below it.
+    PathLength,
+    /// The certificate between leaf and root permits other names.
+    NameConstraint,
+    /// The certificate between leaf and root ended with the year 2020, and so did the leaf.
+    ExpiredTwice,
+}
+
+/// Makes a server's identity with a flaw.
+pub fn flawed(flaw: Flaw) -> Arc<Identity> {
+    let mut leaf = params("mx.example.org");
+    let mut between = Vec::new();
+    let mut issuer = ca("Test CA");
+    let mut signer = authority_key();
+    match flaw {
+        Flaw::Expired => leaf.not_after = date_time_ymd(2021, 1, 1),
+        Flaw::Early => leaf.not_before = date_time_ymd(2090, 1, 1),
+        Flaw::OtherName => leaf = params("mx.example.net"),
+        Flaw::Signature => signer = KeyType::P521.key(),
+        Flaw::Purpose => leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth],
+        Flaw::CriticalExtension => {
+            let mut odd =
+                CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 32473, 2], vec![5, 0]);
+            odd.set_criticality(true);
+            leaf.custom_extensions = vec![odd];
+        }
+        Flaw::NoIssuer => {}
+        Flaw::NoCa => {
+            issuer.is_ca = IsCa::ExplicitNoCa;
+            between = vec![issuer];
+        }
+        Flaw::PathLength => {
+            issuer.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+            between = vec![issuer, ca("Another Test CA")];
+        }
+        Flaw::NameConstraint => {
+            issuer.name_constraints = Some(NameConstraints {
+                permitted_subtrees: vec![GeneralSubtree::DnsName("example.net".to_owned())],
+                excluded_subtrees: vec![],
+            });
+            between = vec![issuer];
+        }
+        Flaw::ExpiredTwice => {
+            leaf.not_after = date_time_ymd(2021, 1, 1);
+            issuer.not_after = date_time_ymd(2021, 1, 1);
+            between = vec![issuer];
+        }
+    }
+    let (root, root_params) = authority();
+    let (mut issued_by, mut chain) = (root_params.clone(), Vec::new());
+    for params in between {
+        let issuer = Issuer::from_params(&issued_by, signer);
+        signer = KeyType::P384.key();
+        let made = params.signed_by(signer, &issuer).expect("parameters are complete");
+        chain.insert(0, made.der().clone());
+        issued_by = params;
+    }
+    let key = KeyType::P256.key();
+    let made = leaf.signed_by(key, &Issuer::from_params(&issued_by, signer));
+    chain.insert(0, made.expect("parameters are complete").der().clone());
+    if flaw != Flaw::NoIssuer {
+        chain.push(root.der().clone());
+    }
+    Arc::new(Identity { chain, key: private_key(key) })
+}
+
+fn ca(name: &str) -> CertificateParams {
+    let mut params = params(name);
+    params.subject_alt_names.clear();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    params
+}
+
 /// Makes an identity with nothing but a small self-signed Ed25519 certificate, whose signatures all
 /// have the same length, for tests that count octets.
 pub fn small() -> Arc<Identity> {
@@ -112,6 +206,24 @@ pub fn tlsa(key: KeyType) -> String {
     digest.iter().fold("3 1 1 ".to_owned(), |text, octet| text + &format!("{octet:02X}"))
 }
 
+/// Makes a TLSA record of any kind, of a certificate; the selector says whether its key is meant.
+///
+/// # Panics
+/// For matching types other than 0 to 2, or for what is no certificate.
+pub fn record(usage: u8, selector: u8, matching: u8, certificate: &[u8]) -> String {
+    let parsed = tlsfinger_core::cert::Certificate::parse(certificate.to_vec().into());
+    let parsed = parsed.expect("it is a certificate");
+    let data = if selector == 0 { parsed.der() } else { parsed.spki() };
+    let data = match matching {
+        0 => data.to_vec(),
+        1 => Sha256::digest(data).to_vec(),
+        2 => sha2::Sha512::digest(data).to_vec(),
+        other => panic!("matching type {other}"),
+    };
+    let hex: String = data.iter().map(|octet| format!("{octet:02X}")).collect();
+    format!("{usage} {selector} {matching} {hex}")
+}
+
 /// Makes the TLSA record that names the [`root`] by its digest: `2 0 1`.
 pub fn root_tlsa() -> String {
     let digest = Sha256::digest(root());
@@ -131,10 +243,7 @@ pub fn root_pem() -> String {
 fn authority() -> &'static (Certificate, CertificateParams) {
     static ROOT: OnceLock<(Certificate, CertificateParams)> = OnceLock::new();
     ROOT.get_or_init(|| {
-        let mut params = params("Test Root");
-        params.subject_alt_names.clear();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        let params = ca("Test Root");
         let root = params.self_signed(authority_key()).expect("parameters are complete");
         (root, params)
     })

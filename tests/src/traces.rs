@@ -1,15 +1,18 @@
 //! The scenes that are recorded as `tests/traces/*.trace`, each a test by its name.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::NamedGroup;
-use tlsfinger_core::config::{Config, DnssecTrust, HostLookup, Level, Lookup, Policy, Reuse};
+use sha2::{Digest as _, Sha256};
+use tlsfinger_core::cert::Certificate;
+use tlsfinger_core::config::{Config, DnssecTrust, HostLookup, Level, Lookup, Pin, Policy, Reuse};
 use tlsfinger_core::destination::{Destination, Place};
-use tlsfinger_core::tls::Identity;
+use tlsfinger_core::tls::Identity as ClientIdentity;
 use tlsfinger_core::trace::Header;
 use tlsfinger_core::{IoError, IoErrorKind, Machine, Probe};
 
-use crate::certs::{self, KeyType};
+use crate::certs::{self, Flaw, Identity, KeyType};
 use crate::peer::{Answer, ClientAuth, Script, Tickets, TlsSetup};
 use crate::playbook;
 use crate::setting;
@@ -35,10 +38,21 @@ pub fn write<M: Machine>(program: &str, config: &Config, run: &Run<M>) -> String
 
 /// Makes all scenes that need no other program.
 pub fn scenes() -> Vec<Scene> {
-    [dialogue(), injections(), tls(), reconnects(), dane(), lookups()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        dialogue(),
+        injections(),
+        tls(),
+        reconnects(),
+        certificates(),
+        pins(),
+        dane(),
+        dane_records(),
+        lookups(),
+        answers(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn scene(
@@ -125,7 +139,7 @@ fn tls() -> Vec<Scene> {
     let wrapper = Config { wrapper: true, ..setting::config() };
     let mut client = setting::config();
     client.policy.identity = {
-        let mut identity = Identity::default();
+        let mut identity = ClientIdentity::default();
         identity.add_chains(certs::client_pem().as_bytes()).expect("it is complete");
         identity
     };
@@ -181,6 +195,70 @@ fn reconnects() -> Vec<Scene> {
     ]
 }
 
+/// What is wrong with certificates, and what is not, for somebody who trusts the root.
+fn certificates() -> Vec<Scene> {
+    let config = |level, trust: &[u8]| {
+        let mut config = Config { level, ..setting::config() };
+        config.policy.trust.add_pem(trust).expect("it is a certificate");
+        config
+    };
+    let root = certs::root_pem();
+    let with = |name, level, identity: Arc<Identity>| {
+        let script = Script::smtp().tls(TlsSetup::only_13().identity(identity));
+        configured(name, config(level, root.as_bytes()), Link::latency(10), script)
+    };
+    let flawed = |name, flaw| with(name, Level::Secure, certs::flawed(flaw));
+    let elsewhere = certs::client_pem();
+    let script = || Script::smtp().tls(TlsSetup::only_13());
+    vec![
+        with("certificate-verified", Level::Secure, certs::server(KeyType::P256)),
+        with("certificate-trusted", Level::Encrypt, certs::flawed(Flaw::OtherName)),
+        with("certificate-self-signed", Level::Verify, certs::small()),
+        flawed("certificate-of-another-name", Flaw::OtherName),
+        flawed("certificate-expired", Flaw::Expired),
+        flawed("certificate-expired-twice", Flaw::ExpiredTwice),
+        flawed("certificate-not-yet-valid", Flaw::Early),
+        flawed("certificate-signed-by-another", Flaw::Signature),
+        flawed("certificate-for-clients", Flaw::Purpose),
+        flawed("certificate-critical-extension", Flaw::CriticalExtension),
+        flawed("certificate-of-no-ca", Flaw::NoCa),
+        flawed("certificate-path-too-long", Flaw::PathLength),
+        flawed("certificate-name-not-permitted", Flaw::NameConstraint),
+        configured(
+            "certificate-untrusted-root",
+            config(Level::Secure, elsewhere.as_bytes()),
+            Link::latency(10),
+            script(),
+        ),
+        configured(
+            "certificate-without-issuer",
+            config(Level::Secure, elsewhere.as_bytes()),
+            Link::latency(10),
+            script().tls(TlsSetup::only_13().identity(certs::flawed(Flaw::NoIssuer))),
+        ),
+    ]
+}
+
+/// Level fingerprint.
+fn pins() -> Vec<Scene> {
+    let identity = certs::server(KeyType::P256);
+    let with = |name, pin: Option<&[u8]>| {
+        let mut config = Config { level: Level::Fingerprint, ..setting::config() };
+        config.policy.pins =
+            pin.map(|pin| Pin(Sha256::digest(pin).to_vec().into())).into_iter().collect();
+        let script = Script::smtp().tls(TlsSetup::only_13().identity(identity.clone()));
+        configured(name, config, Link::latency(10), script)
+    };
+    let leaf = &identity.chain[0];
+    let parsed = Certificate::parse(leaf.to_vec().into()).expect("it is a certificate");
+    vec![
+        with("pin-of-certificate", Some(leaf)),
+        with("pin-of-key", Some(parsed.spki())),
+        with("pin-of-issuer", Some(&identity.chain[1])),
+        with("pin-of-nothing", None),
+    ]
+}
+
 /// A configuration that asks the name server 192.0.2.53 for `example.org`, at level `dane`.
 fn dns() -> Config {
     let resolvers = Lookup::default()
@@ -198,7 +276,11 @@ fn dns() -> Config {
 }
 
 fn zoned(name: &'static str, config: Config, zones: &str) -> Scene {
-    let script = Script::smtp().tls(TlsSetup::only_13());
+    zoned_with(name, config, zones, TlsSetup::only_13())
+}
+
+fn zoned_with(name: &'static str, config: Config, zones: &str, tls: TlsSetup) -> Scene {
+    let script = Script::smtp().tls(tls);
     let at = std::net::SocketAddr::from(([192, 0, 2, 53], 53));
     scene(name, config, |world| {
         world.name_server(at, Link::latency(2), Zones::parse(zones)).listen(
@@ -246,6 +328,87 @@ fn dane() -> Vec<Scene> {
         zoned("dane-insecure-zone", dns(), &insecure(with(&pin))),
         zoned("dane-half", dns(), &half),
         zoned("dane-tlsa-servfail", dns(), &zone("@fault _25._tcp.mx.example.org TLSA servfail")),
+    ]
+}
+
+/// What each kind of TLSA record leads to.
+fn dane_records() -> Vec<Scene> {
+    let identity = certs::server(KeyType::P256);
+    let (leaf, root) = (&identity.chain[0], &identity.chain[1]);
+    let zone = |records: &[String]| {
+        let records = records.iter().map(|it| format!("_25._tcp.mx.example.org TLSA {it}\n"));
+        let records: String = records.collect();
+        format!(
+            "@secure .\nexample.org MX 10 mx.example.org\nmx.example.org A 192.0.2.1\n{records}"
+        )
+    };
+    let records = |name, records: &[String]| {
+        let tls = TlsSetup::only_13().identity(identity.clone());
+        zoned_with(name, dns(), &zone(records), tls)
+    };
+    let flawed = |name, flaw, usage, selector| {
+        let identity = certs::flawed(flaw);
+        let meant = if usage == 3 { &identity.chain[0] } else { root };
+        let record = certs::record(usage, selector, 1, meant);
+        zoned_with(name, dns(), &zone(&[record]), TlsSetup::only_13().identity(identity))
+    };
+    let bare = Arc::new(Identity { chain: vec![leaf.clone()], key: identity.key.clone_key() });
+    let short = |usage, selector, matching, of: &[u8]| {
+        let mut record = certs::record(usage, selector, matching, of);
+        record.truncate(record.len() - 2);
+        record
+    };
+    let wrong = |matching| certs::record(3, 1, matching, root);
+    vec![
+        records("dane-ee-key-sha512", &[certs::record(3, 1, 2, leaf)]),
+        records("dane-ee-key", &[certs::record(3, 1, 0, leaf)]),
+        records("dane-ee-certificate-sha256", &[certs::record(3, 0, 1, leaf)]),
+        records("dane-ee-certificate", &[certs::record(3, 0, 0, leaf)]),
+        records("dane-ta-key-sha256", &[certs::record(2, 1, 1, root)]),
+        records("dane-ta-certificate-sha256", &[certs::record(2, 0, 1, root)]),
+        zoned_with(
+            "dane-ta-key-not-sent",
+            dns(),
+            &zone(&[certs::record(2, 1, 0, root)]),
+            TlsSetup::only_13().identity(bare.clone()),
+        ),
+        zoned_with(
+            "dane-ta-certificate-not-sent",
+            dns(),
+            &zone(&[certs::record(2, 0, 0, root)]),
+            TlsSetup::only_13().identity(bare),
+        ),
+        records("dane-ta-of-the-leaf", &[certs::record(2, 0, 1, leaf)]),
+        records("dane-ee-of-the-issuer", &[certs::record(3, 0, 1, root)]),
+        records("dane-weaker-digest", &[certs::record(3, 1, 1, leaf), wrong(2)]),
+        records("dane-full-beside-digest", &[wrong(2), certs::record(3, 1, 0, leaf)]),
+        records("dane-short-digest", &[short(3, 1, 1, leaf)]),
+        records("dane-cut-key", &[short(3, 1, 0, leaf)]),
+        records("dane-cut-certificate", &[short(3, 0, 0, leaf)]),
+        records("dane-selector-2", &[certs::record(3, 1, 1, leaf).replacen("3 1", "3 2", 1)]),
+        records(
+            "dane-several-unusable",
+            &[
+                certs::record(0, 1, 1, leaf),
+                certs::record(1, 1, 1, leaf),
+                certs::record(3, 1, 1, leaf).replacen("3 1 1", "3 1 9", 1),
+                certs::record(3, 1, 1, leaf),
+            ],
+        ),
+        records(
+            "dane-order-of-records",
+            &[
+                certs::record(2, 0, 1, root),
+                certs::record(3, 0, 1, leaf),
+                certs::record(3, 1, 1, leaf),
+                certs::record(3, 1, 2, leaf),
+            ],
+        ),
+        flawed("dane-ee-expired", Flaw::Expired, 3, 1),
+        flawed("dane-ee-of-another-name", Flaw::OtherName, 3, 1),
+        flawed("dane-ta-expired", Flaw::Expired, 2, 0),
+        flawed("dane-ta-of-another-name", Flaw::OtherName, 2, 0),
+        flawed("dane-ta-signed-by-another", Flaw::Signature, 2, 1),
     ]
 }
 
@@ -300,5 +463,77 @@ fn lookups() -> Vec<Scene> {
             ),
         ),
         zoned("address-servfail", may, &zone(&format!("{host}@fault mx.example.org A servfail"))),
+    ]
+}
+
+/// What name servers answer, and where that leads.
+fn answers() -> Vec<Scene> {
+    let may = Config { level: Level::May, ..dns() };
+    let zone = |rest: &str| format!("@secure .\n{rest}");
+    let host = "example.org MX 10 mx.example.org\nmx.example.org A 192.0.2.1\n";
+    let plain = |name, rest: &str| zoned(name, may.clone(), &zone(rest));
+    let faulty = |name, fault: &str| plain(name, &format!("{host}@fault {fault}"));
+    let secure = |name, rest: &str| zoned(name, dns(), &zone(rest));
+    let pin = certs::tlsa(KeyType::P256);
+    vec![
+        faulty("mx-refused", "example.org MX refused"),
+        faulty("mx-not-implemented", "example.org MX notimp"),
+        faulty("mx-without-edns", "example.org MX noedns"),
+        faulty("mx-cut", "example.org MX cut"),
+        faulty("mx-junk", "example.org MX junk"),
+        faulty("mx-late", "example.org MX late 6000"),
+        faulty("mx-lossy", "example.org MX lossy"),
+        faulty("mx-no-tcp", "example.org MX notcp"),
+        faulty("address-silent", "mx.example.org A silent"),
+        faulty("address-servfail-for-aaaa", "mx.example.org AAAA servfail"),
+        plain("mx-alias-loop", "example.org CNAME b.test\nb.test CNAME example.org"),
+        plain(
+            "mx-aliases-one-by-one",
+            "example.org CNAME b.test\nb.test CNAME c.test\nc.test MX 10 mx.example.org
+             mx.example.org A 192.0.2.1
+             @fault example.org * shallow\n@fault b.test * shallow",
+        ),
+        plain("mx-alias-of-no-host", "example.org CNAME *.b.test"),
+        plain("mx-alias-to-nothing", "example.org CNAME b.test"),
+        plain("mx-alias-without-mx", "example.org CNAME b.test\nb.test A 192.0.2.1"),
+        plain(
+            "mx-three-one-of-no-use",
+            "example.org MX 20 c.example.org\nexample.org MX 5 nowhere.test
+             example.org MX 10 mx.example.org\nmx.example.org A 192.0.2.1\nc.example.org A 192.0.2.2",
+        ),
+        plain("address-alias", "example.org MX 10 a.test\na.test CNAME mx.test\nmx.test A 192.0.2.1"),
+        secure(
+            "dane-behind-alias",
+            &format!(
+                "example.org MX 10 a.test\na.test CNAME mx.test\nmx.test A 192.0.2.1
+                 _25._tcp.mx.test TLSA {pin}"
+            ),
+        ),
+        secure(
+            "dane-before-alias",
+            &format!(
+                "example.org MX 10 a.test\na.test CNAME mx.test\nmx.test A 192.0.2.1
+                 _25._tcp.a.test TLSA {pin}"
+            ),
+        ),
+        secure(
+            "dane-record-behind-alias",
+            &format!("{host}_25._tcp.mx.example.org CNAME pin.test\npin.test TLSA {pin}"),
+        ),
+        secure(
+            "dane-alias-insecure",
+            &format!(
+                "@insecure a.test
+                 example.org MX 10 a.test\na.test CNAME mx.test\nmx.test A 192.0.2.1
+                 _25._tcp.mx.test TLSA {pin}"
+            ),
+        ),
+        secure(
+            "dane-records-insecure",
+            &format!(
+                "@insecure pin.test
+                 {host}_25._tcp.mx.example.org CNAME pin.test\npin.test TLSA {pin}"
+            ),
+        ),
     ]
 }
