@@ -41,6 +41,8 @@ pub(crate) struct Visit {
     raw_keys: RawKeys,
     /// Which keys a server may show, if not any.
     keys: Option<ServerKeys>,
+    /// Sessions wait before the handshake until somebody chooses the keys to ask for.
+    held: bool,
 }
 
 /// What became of the wish for raw public keys (RFC 7250). The library can ask for them or for
@@ -77,6 +79,22 @@ impl Visit {
         keys: Option<ServerKeys>,
         route: Route,
     ) -> Self {
+        Self::begin(cx, config, keys, route, false)
+    }
+
+    /// Begins as [`start`](Self::start) does, but holds the session before its handshake until
+    /// [`choose_keys`](Self::choose_keys).
+    pub(crate) fn start_held(cx: &mut Cx, config: Arc<Config>, route: Route) -> Self {
+        Self::begin(cx, config, None, route, true)
+    }
+
+    fn begin(
+        cx: &mut Cx,
+        config: Arc<Config>,
+        keys: Option<ServerKeys>,
+        route: Route,
+        held: bool,
+    ) -> Self {
         let mut visit = Self {
             route,
             state: State::Routing,
@@ -94,10 +112,42 @@ impl Visit {
                 false => RawKeys::Unwanted,
             },
             keys,
+            held,
             config,
         };
         visit.handle(cx, &Input::Tick);
         visit
+    }
+
+    /// Goes on with a session that is held, and asks for keys of this kind.
+    pub(crate) fn choose_keys(&mut self, cx: &mut Cx, keys: ServerKeys) {
+        self.keys = Some(keys);
+        self.held = false;
+        let plan = match &self.state {
+            State::Approaching(_, target) => self.plan(target),
+            State::Routing | State::Leaving(..) | State::Pausing(..) | State::Over => return,
+        };
+        if let State::Approaching(approach, _) = &mut self.state {
+            approach.release(cx, Arc::new(plan));
+        }
+    }
+
+    /// Tells whether nothing is missing for the handshake but [`choose_keys`](Self::choose_keys).
+    pub(crate) fn is_held(&self) -> bool {
+        matches!(&self.state, State::Approaching(approach, _) if approach.is_held())
+    }
+
+    /// Tells whether a connection is there whose server has not shown who it is.
+    pub(crate) fn is_connected(&self) -> bool {
+        matches!(&self.state, State::Approaching(approach, _) if approach.is_connected())
+    }
+
+    /// Tells the TLS connection of a server that was judged and is being left.
+    pub(crate) fn tls(&self) -> Option<&TlsFacts> {
+        match &self.state {
+            State::Leaving(farewell, ..) => farewell.tls(),
+            State::Routing | State::Approaching(..) | State::Pausing(..) | State::Over => None,
+        }
     }
 
     pub(crate) fn is_over(&self) -> bool {
@@ -256,6 +306,7 @@ impl Visit {
                 None => Setup::new(Arc::new(offer), config.repeatable).map(Arc::new),
             }),
             proxy: proxy.map(Arc::new),
+            held: self.held,
             demands: format!("{:?} {:?}", target.level, target.tlsa),
             watch: config.watch,
         }

@@ -1,9 +1,9 @@
 //! What is offered to a server before anything is known of it.
 
 use super::{Level, Policy, ServerNameChoice};
-use crate::cert::KeyKind;
+use crate::cert::{Certificate, KeyKind};
 use crate::judge::ReferenceNames;
-use crate::report::{Group, TlsVersion};
+use crate::report::{Group, TlsFacts, TlsVersion};
 use crate::tls::Identity;
 
 /// All that the policy decides before connecting. Kept in the Observation, so that a verdict for
@@ -123,6 +123,12 @@ impl ServerKeys {
             Self::Rsa => Self::Ecdsa,
             Self::Ecdsa => Self::Rsa,
         }
+    }
+
+    /// Tells which of them a server showed in a certificate.
+    pub fn shown_by(facts: &TlsFacts) -> Option<Self> {
+        let own = facts.chain.first().filter(|_| facts.certificates == ServerCertificates::X509)?;
+        Self::of(&Certificate::parse(own.clone()).ok()?.public_key().kind)
     }
 
     /// Tells which of them a key is of.

@@ -51,6 +51,10 @@ struct Errand {
     address: Address,
     config: Arc<Config>,
     keys: Option<ServerKeys>,
+    /// Which keys to ask for will be [chosen](Desk::choose).
+    held: bool,
+    /// What was told of its progress.
+    progress: Option<Progress>,
     target: Box<Target>,
     clients: Vec<Client>,
     /// Whose target this is.
@@ -65,6 +69,17 @@ enum State {
     /// Of a server that refused, what it said is kept.
     Waiting(Option<Box<Report>>),
     Running(Box<Visit>),
+}
+
+/// How far a visit has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// There is a connection.
+    Connected,
+    /// The server showed its key; `None` is one that has no other kind.
+    Shown(Option<ServerKeys>),
+    /// Nothing is missing for the handshake but the choice of keys.
+    Held,
 }
 
 /// Who wants to know: a call of a tour.
@@ -133,26 +148,74 @@ impl Desk {
             }
             Some(Known::Seen(..)) | None => {}
         }
+        let errand = Errand::new(client, target, config, key, keys);
+        Requested::Asked(self.take(cx, errand))
+    }
+
+    /// Takes the wish for a visit that is held before its handshake until the keys to ask for are
+    /// [chosen](Self::choose).
+    pub(super) fn request_held(
+        &mut self,
+        cx: &mut Cx,
+        client: Client,
+        target: &Target,
+        config: &Arc<Config>,
+    ) -> ErrandId {
+        let errand = Errand::new(client, target, config, None, None);
+        self.take(cx, Errand { held: true, ..errand })
+    }
+
+    fn take(&mut self, cx: &mut Cx, errand: Errand) -> ErrandId {
         let id = self.next;
         self.next += 1;
-        if let Some(key) = &key {
+        if let Some(key) = &errand.key {
             self.known.insert(Arc::clone(key), Known::Asked(id));
         }
-        let address = Address::of(&target.endpoint);
-        self.lanes.push(cx.random(), &address, id, target.host.clone());
-        let errand = Errand {
-            key,
-            address,
-            config: Arc::clone(config),
-            keys,
-            target: Box::new(target.clone()),
-            clients: vec![client],
-            visited_for: client,
-            state: State::Waiting(None),
-            refusals: 0,
-        };
+        self.lanes.push(cx.random(), &errand.address, id, errand.target.host.clone());
         self.errands.insert(id, errand);
-        Requested::Asked(id)
+        id
+    }
+
+    /// Chooses the keys that a held visit asks for; from then on others may share it.
+    pub(super) fn choose(&mut self, cx: &mut Cx, id: ErrandId, keys: ServerKeys) {
+        let Some(errand) = self.errands.get_mut(&id) else { return };
+        errand.held = false;
+        errand.keys = Some(keys);
+        if self.share.is_some() {
+            let offer = offer(&errand.config, errand.keys, true, &errand.target);
+            let key = Arc::new((errand.target.endpoint.clone(), offer));
+            if !self.known.contains_key(&key) {
+                self.known.insert(Arc::clone(&key), Known::Asked(id));
+                errand.key = Some(key);
+            }
+        }
+        if let State::Running(visit) = &mut errand.state {
+            cx.for_owner(Owner::Visit(id), |cx| visit.choose_keys(cx, keys));
+            cx.wake(Owner::Visit(id));
+        }
+    }
+
+    /// Tells whether a visit waits for its keys to be chosen, and for nothing else.
+    pub(super) fn is_held(&self, id: ErrandId) -> bool {
+        self.errands.get(&id).is_some_and(|errand| match &errand.state {
+            State::Running(visit) => visit.is_held(),
+            State::Waiting(_) => errand.held,
+        })
+    }
+
+    /// Tells how far a visit that asks for no kind of keys has come, once for each step, and whose it
+    /// is.
+    pub(super) fn progress(&mut self, id: ErrandId) -> Option<(Client, Progress)> {
+        let errand = self.errands.get_mut(&id)?;
+        let State::Running(visit) = &errand.state else { return None };
+        let progress = match visit.tls() {
+            _ if errand.keys.is_some() => return None,
+            _ if errand.held => visit.is_held().then_some(Progress::Held)?,
+            Some(facts) => Progress::Shown(ServerKeys::shown_by(facts)),
+            None => visit.is_connected().then_some(Progress::Connected)?,
+        };
+        let news = errand.progress.replace(progress) != Some(progress);
+        news.then_some((errand.visited_for, progress))
     }
 
     /// Begins the next visit, if the limits allow one now.
@@ -165,7 +228,10 @@ impl Desk {
         let errand = self.errands.get_mut(&id)?;
         let route = Route::to(&errand.config, errand.target.clone());
         let (config, keys) = (Arc::clone(&errand.config), errand.keys);
-        let visit = cx.for_owner(Owner::Visit(id), |cx| Visit::start(cx, config, keys, route));
+        let visit = cx.for_owner(Owner::Visit(id), |cx| match errand.held {
+            true => Visit::start_held(cx, config, route),
+            false => Visit::start(cx, config, keys, route),
+        });
         errand.state = State::Running(Box::new(visit));
         self.running += 1;
         Some(id)
@@ -290,6 +356,30 @@ impl Desk {
                 self.known.remove(key);
             }
             self.seen.pop_front();
+        }
+    }
+}
+
+impl Errand {
+    fn new(
+        client: Client,
+        target: &Target,
+        config: &Arc<Config>,
+        key: Option<Key>,
+        keys: Option<ServerKeys>,
+    ) -> Self {
+        Self {
+            key,
+            address: Address::of(&target.endpoint),
+            config: Arc::clone(config),
+            keys,
+            held: false,
+            progress: None,
+            target: Box::new(target.clone()),
+            clients: vec![client],
+            visited_for: client,
+            state: State::Waiting(None),
+            refusals: 0,
         }
     }
 }

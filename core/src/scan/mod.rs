@@ -167,10 +167,17 @@ impl Scan {
                 }
             }
             Owner::Visit(id) => match self.desk.handle(&mut self.cx, id, input) {
-                None => match self.desk.deadline_of(id) {
-                    Some((at, _)) => self.agenda.set(owner, at),
-                    None => self.agenda.remove(owner),
-                },
+                None => {
+                    match self.desk.deadline_of(id) {
+                        Some((at, _)) => self.agenda.set(owner, at),
+                        None => self.agenda.remove(owner),
+                    }
+                    if let Some((client, progress)) = self.desk.progress(id)
+                        && let Some(tour) = self.tours.get_mut(&client.tour)
+                    {
+                        tour.learn(&mut self.cx, &mut self.desk, client.call, progress);
+                    }
+                }
                 Some(Told { report, clients, visited_for }) => {
                     self.agenda.remove(owner);
                     for client in clients {

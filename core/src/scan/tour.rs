@@ -3,21 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cert::Certificate;
-use crate::config::{Blocklist, Config, ServerCertificates, ServerKeys};
+use crate::config::{Blocklist, Config, Level, ServerKeys};
 use crate::context::{Cx, Owner};
 use crate::destination::{Destination, Place};
 use crate::limits;
 use crate::machine::{Endpoint, Input, Job};
 use crate::random::Random;
 use crate::report::{
-    Event, LookupError, Observation, Outcome, Peer, Report, Scope, Session, TlsFacts, Untested,
+    Event, HandshakeError, LookupError, Observation, Outcome, Peer, Report, Scope, Session,
+    Untested,
 };
 use crate::resolve::{NextTarget, Route, Target};
 use crate::time::Instant;
 use crate::visit::judged;
 
-use super::desk::{Client, Desk, Requested};
+use super::desk::{Client, Desk, Progress, Requested};
 use super::lanes::ErrandId;
 
 /// A destination under way.
@@ -59,6 +59,8 @@ struct Call {
     target: Box<Target>,
     /// Which keys it may show, if not any.
     keys: Option<ServerKeys>,
+    /// The call for the other kind of keys that was begun beside this one.
+    beside: Option<usize>,
     state: Calling,
 }
 
@@ -159,6 +161,74 @@ impl Tour {
         self.until.get_or_insert(now + self.manner.total);
     }
 
+    /// Takes the progress of a visit, so that the second visit to a server with keys of both kinds
+    /// runs beside the first.
+    ///
+    /// The first makes the plain Offer. Which other kind there is to ask for is known only when the
+    /// server has shown a key. So the second begins as soon as the first is connected, runs one
+    /// round trip behind it, and is held before its ClientHello until then. That takes one round
+    /// trip more than the first alone and never a third connection, and the first is what it would
+    /// be without the second: should the server mind two connections, it is the later that it
+    /// refuses. Then, or where there is no room for two, the second follows the first.
+    pub(super) fn learn(&mut self, cx: &mut Cx, desk: &mut Desk, at: usize, progress: Progress) {
+        let Some(call) = self.calls.get(at) else { return };
+        match progress {
+            Progress::Connected if self.manner.both_keys && self.may_ask_beside(call) => {
+                let (number, target) = (call.number, call.target.clone());
+                let client = Client { tour: self.id, call: self.calls.len() };
+                let errand = desk.request_held(cx, client, &target, &self.config);
+                let state = Calling::Waiting(errand);
+                self.calls[at].beside = Some(self.calls.len());
+                self.calls.push(Call { number, target, keys: None, beside: None, state });
+            }
+            Progress::Connected => {}
+            Progress::Shown(shown) => self.choose(cx, desk, at, shown),
+            Progress::Held => {
+                if let Some(first) = self.first_of(at)
+                    && self.calls[first].is_over()
+                {
+                    self.choose(cx, desk, first, None);
+                }
+            }
+        }
+    }
+
+    /// Tells beside which call this one was begun.
+    fn first_of(&self, at: usize) -> Option<usize> {
+        self.calls.iter().position(|call| call.beside == Some(at))
+    }
+
+    /// Tells whether a second visit beside this one would be of use.
+    fn may_ask_beside(&self, call: &Call) -> bool {
+        let config = &self.config;
+        !config.no_tls
+            && config.flaw.is_none()
+            && config.proxy.is_none()
+            && !config.policy.raw_public_keys
+            && call.target.level > Level::None
+            && call.beside.is_none()
+    }
+
+    /// Lets the visit beside a call go on, now that the call was shown a key or never will be.
+    fn choose(&mut self, cx: &mut Cx, desk: &mut Desk, at: usize, shown: Option<ServerKeys>) {
+        let Some(beside) = self.calls[at].beside else { return };
+        let Call { keys: None, state: Calling::Waiting(errand), .. } = self.calls[beside] else {
+            return;
+        };
+        match shown {
+            Some(shown) => {
+                self.calls[beside].keys = Some(shown.other());
+                desk.choose(cx, errand, shown.other());
+            }
+            // It may still take its leave by itself, without TLS.
+            None if desk.is_running(errand) && !desk.is_held(errand) => {}
+            None => {
+                self.calls[beside].state = Calling::Over(None);
+                desk.leave(cx, errand, Client { tour: self.id, call: beside });
+            }
+        }
+    }
+
     /// Takes what came of a visit.
     pub(super) fn told(
         &mut self,
@@ -173,20 +243,41 @@ impl Tour {
             return;
         }
         let report = call.own(cx, &self.config, report, shared);
-        let facts = report.sessions.last().and_then(|last| last.observation.tls.as_deref());
-        let shown = facts.and_then(shown_keys);
-        let (number, target, asked) = (call.number, call.target.clone(), call.keys);
+        let observation = report.sessions.last().map(|last| &last.observation);
+        let shown = observation.and_then(|it| it.tls.as_deref()).and_then(ServerKeys::shown_by);
+        let first = self.first_of(at);
+        // Whatever else went wrong may be due to the connection beside it.
+        let refused = observation.and_then(|it| it.handshake_error.as_ref());
+        let is_answer = shown.is_some() || matches!(refused, Some(HandshakeError::Tls(_)));
         let reached = !report.sessions.is_empty();
         // Whatever else happened: a server without such a key has none to show.
-        let counts = asked.is_none() || shown == asked;
-        if let Some(call) = self.calls.get_mut(at) {
-            call.state = Calling::Over(counts.then(|| Box::new(report)));
-        }
-        if let (None, true, Some(shown)) = (asked, self.manner.both_keys, shown) {
-            self.call(cx, desk, number, target, Some(shown.other()));
+        let counts = match first {
+            Some(_) => call.keys.is_some() && shown == call.keys,
+            None => call.keys.is_none() || shown == call.keys,
+        };
+        let wants_other = first.is_none() && call.keys.is_none() && self.manner.both_keys;
+        let call = &mut self.calls[at];
+        call.state = Calling::Over(counts.then(|| Box::new(report)));
+        if let Some(first) = first {
+            self.calls[first].beside = (call.keys.is_some() && is_answer).then_some(at);
+            self.ask_behind(cx, desk, first);
+        } else if wants_other {
+            self.choose(cx, desk, at, shown);
+            self.ask_behind(cx, desk, at);
         }
         if self.manner.first_only && reached {
             self.end_route(cx);
+        }
+    }
+
+    /// Asks for the other kind of keys after a call, if nothing beside it did or still does.
+    fn ask_behind(&mut self, cx: &mut Cx, desk: &mut Desk, at: usize) {
+        let call = &self.calls[at];
+        let Calling::Over(Some(report)) = &call.state else { return };
+        let facts = report.sessions.last().and_then(|last| last.observation.tls.as_deref());
+        if let (None, Some(shown)) = (call.beside, facts.and_then(ServerKeys::shown_by)) {
+            let (number, target) = (call.number, call.target.clone());
+            self.call(cx, desk, number, target, Some(shown.other()));
         }
     }
 
@@ -262,10 +353,12 @@ impl Tour {
         let client = Client { tour: self.id, call: at };
         match desk.request(cx, client, &target, &self.config, keys) {
             Requested::Asked(errand) => {
-                self.calls.push(Call { number, target, keys, state: Calling::Waiting(errand) });
+                let state = Calling::Waiting(errand);
+                self.calls.push(Call { number, target, keys, beside: None, state });
             }
             Requested::Seen(report) => {
-                self.calls.push(Call { number, target, keys, state: Calling::Waiting(0) });
+                let state = Calling::Waiting(0);
+                self.calls.push(Call { number, target, keys, beside: None, state });
                 self.told(cx, desk, at, &report, true);
             }
         }
@@ -279,8 +372,13 @@ impl Tour {
         why: Untested,
         which: impl Fn(&Desk, ErrandId) -> bool,
     ) {
-        for at in 0..self.calls.len() {
+        // Calls may be added on the way.
+        let mut next = 0;
+        while next < self.calls.len() {
+            let at = next;
+            next += 1;
             let Calling::Waiting(errand) = self.calls[at].state else { continue };
+            let is_second = self.calls[at].keys.is_some() || self.first_of(at).is_some();
             if !which(desk, errand) {
                 continue;
             }
@@ -288,7 +386,7 @@ impl Tour {
             let left = desk.leave(cx, errand, client);
             // A server that refused before was tested, as far as it goes.
             let is_tested = left.as_ref().is_some_and(|(it, _)| it.outcome != Outcome::Stopped);
-            if !is_tested {
+            if !is_tested && !is_second {
                 self.untested.push((self.calls[at].target.peer.clone(), why));
                 self.stopped |= why == Untested::Stopped;
             }
@@ -366,10 +464,4 @@ pub(super) fn is_blocked_destination(blocklist: &Blocklist, destination: &Destin
         Place::Inet { host, .. } => blocklist.blocks_name(host),
         Place::Unix(_) => false,
     }
-}
-
-/// Tells which kind of keys a server showed in a certificate.
-fn shown_keys(facts: &TlsFacts) -> Option<ServerKeys> {
-    let own = facts.chain.first().filter(|_| facts.certificates == ServerCertificates::X509)?;
-    ServerKeys::of(&Certificate::parse(own.clone()).ok()?.public_key().kind)
 }

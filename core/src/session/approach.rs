@@ -61,6 +61,21 @@ impl Approach {
         })
     }
 
+    /// Goes on with a session that its plan [holds](Plan::held), by another plan.
+    pub(crate) fn release(&mut self, cx: &mut Cx, plan: Arc<Plan>) {
+        self.0.release(cx, plan);
+    }
+
+    /// Tells whether nothing is missing for the handshake but [`release`](Self::release).
+    pub(crate) fn is_held(&self) -> bool {
+        self.0.is_held()
+    }
+
+    /// Tells whether the connection is there.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.0.is_connected()
+    }
+
     /// Hangs up at once.
     pub(crate) fn abort(&mut self, cx: &mut Cx) {
         self.0.abort(cx);

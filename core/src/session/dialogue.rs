@@ -41,9 +41,20 @@ pub(crate) struct Plan {
     pub(crate) tls: Option<Result<Arc<Setup>, OfferFlaw>>,
     /// Let tlsproxy(8) do the TLS.
     pub(crate) proxy: Option<Arc<Request>>,
+    /// Wait before the handshake for another plan.
+    pub(crate) held: bool,
     /// What is demanded of the server besides the Offer; sessions are shared only under the same.
     pub(crate) demands: String,
     pub(crate) watch: Watch,
+}
+
+impl Plan {
+    fn offer(&self) -> Option<Arc<Offer>> {
+        match &self.tls {
+            Some(Ok(setup)) => Some(setup.offer().clone()),
+            Some(Err(_)) | None => None,
+        }
+    }
 }
 
 /// A session under way.
@@ -90,10 +101,7 @@ impl Dialogue {
         plan: Arc<Plan>,
         cache: SessionCache,
     ) -> Self {
-        let offer = match &plan.tls {
-            Some(Ok(setup)) => Some(setup.offer().clone()),
-            Some(Err(_)) | None => None,
-        };
+        let offer = plan.offer();
         Self {
             stream: Stream::open(cx, endpoint),
             reader: ReplyReader::default(),
@@ -111,6 +119,26 @@ impl Dialogue {
             observation: Observation::new(peer, offer),
             plan,
         }
+    }
+
+    /// Goes on by another plan with a dialogue that was held. Whatever the server said since its
+    /// reply to STARTTLS is plain text before TLS as ever.
+    pub(super) fn release(&mut self, cx: &mut Cx, plan: Arc<Plan>) {
+        let waits = self.is_held();
+        self.observation.offer = plan.offer();
+        self.plan = plan;
+        if waits {
+            self.begin(cx, Step::Handshake);
+        }
+    }
+
+    /// Tells whether nothing is missing for the handshake but [`release`](Self::release).
+    pub(super) fn is_held(&self) -> bool {
+        self.plan.held && self.step == Step::Handshake
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        self.opened
     }
 
     /// Tells when to give up waiting, and for what.
@@ -210,6 +238,7 @@ impl Dialogue {
             }
             Step::StartTls => self.command(cx, "STARTTLS"),
             Step::Quit => self.command(cx, "QUIT"),
+            Step::Handshake if plan.held => {}
             Step::Handshake => self.start_tls(cx),
             Step::Connect | Step::Greeting => {}
         }

@@ -2,7 +2,7 @@
 
 use crate::context::Cx;
 use crate::machine::Input;
-use crate::report::Observation;
+use crate::report::{Observation, TlsFacts};
 use crate::time::Instant;
 use crate::tls::SessionCache;
 
@@ -32,6 +32,11 @@ impl Farewell {
     /// Takes an input; speaks once, at its end.
     pub(crate) fn handle(&mut self, cx: &mut Cx, input: &Input) -> Option<Over> {
         self.0.handle(cx, input).map(|_| Over)
+    }
+
+    /// Tells the TLS connection.
+    pub(crate) fn tls(&self) -> Option<&TlsFacts> {
+        self.0.observation().tls.as_deref()
     }
 
     /// Hangs up at once.
