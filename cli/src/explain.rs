@@ -1,8 +1,11 @@
 //! What a verdict rests on, and what to do about it (`--explain`), within 80 columns.
 
+use std::net::IpAddr;
+
 use tlsfinger_core::cert::{Certificate, Digest, Examined, GeneralName, Seconds};
 use tlsfinger_core::config::{Config, Level, MatchRule, Policy, ServerCertificates};
 use tlsfinger_core::judge::{Conclusion, Match, ResultType};
+use tlsfinger_core::machine::Endpoint;
 use tlsfinger_core::report::{Outcome, Report, Session, TlsFacts, Verdict};
 use tlsfinger_core::resolve::{MxSecurity, ServerReport, Target, Tlsa, TlsaFacts};
 
@@ -87,9 +90,7 @@ impl Explainer {
         }
         if let Some(facts) = &observation.tls {
             certificate(facts, Seconds::from(report.began), page);
-            if matches!(report.level, Level::Dane | Level::DaneOnly) {
-                dane(target, facts, page);
-            }
+            dane(target, facts, report.level, page);
         }
         let result = session.result_type(report.level);
         if let Some(result) = result {
@@ -262,8 +263,8 @@ fn certificate(facts: &TlsFacts, now: Seconds, page: &mut Page) {
 }
 
 /// Tells what DANE has, or would need: the record that pins the server's key.
-fn dane(target: &Target, facts: &TlsFacts, page: &mut Page) {
-    let Some(own) = facts.chain.first() else { return };
+fn dane(target: &Target, facts: &TlsFacts, level: Level, page: &mut Page) {
+    let (Some(own), Endpoint::Tcp(_)) = (facts.chain.first(), &target.endpoint) else { return };
     let spki = match facts.certificates {
         ServerCertificates::RawPublicKey => own.clone(),
         ServerCertificates::X509 => match Certificate::parse(own.clone()) {
@@ -271,9 +272,14 @@ fn dane(target: &Target, facts: &TlsFacts, page: &mut Page) {
             Err(_) => return,
         },
     };
+    let is_address = target.host.parse::<IpAddr>().is_ok();
     page.field(
         "DANE",
         match (&target.tlsa, target.mx, target.address_secure) {
+            _ if is_address => "only for names; a host name in a signed zone would need",
+            _ if !matches!(level, Level::Dane | Level::DaneOnly) => {
+                "not looked at by this level; it needs a signed zone with the record"
+            }
             (Some(_), MxSecurity::Insecure, _) => "TLSA records, but the MX record is not signed",
             (Some(_), ..) => "TLSA records; one that fits this server's key is",
             (None, _, false) => "not possible: the host's zone is not signed; it would need",
@@ -282,6 +288,7 @@ fn dane(target: &Target, facts: &TlsFacts, page: &mut Page) {
     );
     let query = match &target.tlsa {
         Some(set) => set.query.clone(),
+        None if is_address => format!("_{}._tcp.HOST", target.port),
         None => format!("_{}._tcp.{}", target.port, target.host),
     };
     let digest: String =

@@ -1,6 +1,7 @@
 //! Certificates for tests: one little PKI, made once per process, valid from 2020 to 2100.
 
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
 
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, CustomExtension, DnType,
@@ -158,6 +159,15 @@ fn ca(name: &str) -> CertificateParams {
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
     params
+}
+
+/// Makes a server's identity that ends so many days and an hour from now.
+pub fn expiring(key: KeyType, days: u64) -> Arc<Identity> {
+    let mut params = params("mx.example.org");
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let left = Duration::from_secs(days * 86_400 + 3600);
+    params.not_after = date_time_ymd(1970, 1, 1) + now + left;
+    Arc::new(issue_as(params, key))
 }
 
 /// Makes an identity with nothing but a small self-signed Ed25519 certificate, whose signatures all

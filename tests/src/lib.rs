@@ -6,6 +6,7 @@
 //! - [`peer`]: the other ends, such as mail servers that play a script and name servers that answer
 //!   from [`zones`]. [`loopback`] puts them on real sockets, [`program`] runs the program there.
 //! - [`farm`]: thousands of mail servers in one process, for load.
+//! - [`domain`]: several servers of one domain.
 //! - [`certs`] and [`traces`]: what they show, and what real ones showed.
 #![warn(missing_docs)]
 
@@ -13,6 +14,7 @@ pub mod certs;
 pub mod concise;
 pub mod dns;
 pub mod dns_server;
+pub mod domain;
 pub mod farm;
 pub mod loopback;
 pub mod peer;

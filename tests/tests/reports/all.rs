@@ -1,89 +1,37 @@
 //! `--all`.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 
 use serde_json::Value;
-use tlsfinger_tests::certs::{self, KeyType};
 use tlsfinger_tests::dns_server::DnsServer;
+use tlsfinger_tests::domain::{self, Domain};
 use tlsfinger_tests::loopback::{Loopback, Scratch};
-use tlsfinger_tests::peer::{Journal, Script, TlsSetup};
+use tlsfinger_tests::peer::Script;
 use tlsfinger_tests::program;
 
-/// A domain with three mail hosts at six addresses.
-struct Domain {
-    port: u16,
-    names: DnsServer,
-    journals: Vec<Journal>,
-    _servers: Vec<Loopback>,
-    scratch: Scratch,
+const FIRST: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
+fn domain() -> Domain {
+    Domain::start(FIRST, (Ipv4Addr::LOCALHOST, 0).into()).unwrap()
 }
 
-impl Domain {
-    fn start() -> Self {
-        let ecdsa = || TlsSetup::default().identity(certs::server(KeyType::P256));
-        let rsa = || TlsSetup::default().identity(certs::server(KeyType::Rsa2048));
-        let setups = [
-            // One key after the other on the first host, the second key matches no record.
-            ecdsa().or_identity(certs::server(KeyType::Rsa2048)),
-            TlsSetup::only_12().or_identity(certs::server(KeyType::Rsa2048)),
-            ecdsa(),
-            TlsSetup::default().identity(certs::expired(KeyType::P256)),
-            rsa(),
-            rsa(),
-        ];
-        let scripts: Vec<_> = setups.map(|setup| Script::smtp().tls(setup)).into();
-        let journals = scripts.iter().map(Script::journal).collect();
-        let (port, servers) = listen(&scripts);
-        let scratch = Scratch::new().unwrap();
-        std::fs::write(scratch.file("ca.pem"), certs::root_pem()).unwrap();
-        let (good, wrong) = (certs::tlsa(KeyType::P256), "3 1 1 ".to_owned() + &"00".repeat(32));
-        let zones = format!(
-            "@secure .\n\
-             d.test MX 10 mx1.d.test\nd.test MX 20 mx2.d.test\nd.test MX 30 mx3.d.test\n\
-             mx1.d.test A 127.0.0.2\nmx1.d.test A 127.0.0.3\n\
-             mx2.d.test A 127.0.0.4\nmx2.d.test A 127.0.0.5\n\
-             mx3.d.test A 127.0.0.6\nmx3.d.test A 127.0.0.7\n\
-             _{port}._tcp.mx1.d.test TLSA {good}\n\
-             _{port}._tcp.mx2.d.test TLSA {good}\n\
-             _{port}._tcp.mx3.d.test TLSA {wrong}\n"
-        );
-        let names = DnsServer::start(&zones).unwrap();
-        Self { port, names, journals, _servers: servers, scratch }
-    }
-
-    fn run(&self, options: &[&str]) -> (String, Option<i32>) {
-        let (resolver, destination) =
-            (self.names.address().to_string(), format!("d.test:{}", self.port));
-        let words = [&["--resolver", &resolver, "--all", "--exit-code"], options, &[&destination]];
-        let output = program::run(self.scratch.path(), &words.concat());
-        (String::from_utf8(output.stdout).unwrap(), output.status.code())
-    }
+fn run(domain: &Domain, options: &[&str]) -> (String, Option<i32>) {
+    let scratch = Scratch::new().unwrap();
+    let (resolver, destination) =
+        (domain.names.address().to_string(), format!("d.test:{}", domain.port));
+    let words = [&["--resolver", &resolver, "--all", "--exit-code"], options, &[&destination]];
+    let output = program::run(scratch.path(), &words.concat());
+    (String::from_utf8(output.stdout).unwrap(), output.status.code())
 }
 
-/// Listens on one port of as many addresses as there are scripts, from 127.0.0.2 on.
 fn listen(scripts: &[Script]) -> (u16, Vec<Loopback>) {
-    loop {
-        let mut port = 0;
-        let servers: Result<Vec<_>, _> = (2..)
-            .zip(scripts)
-            .map(|(number, script)| {
-                let address = SocketAddr::from((Ipv4Addr::new(127, 0, 0, number), port));
-                let server = Loopback::tcp_at(address, script.clone());
-                port = server.as_ref().map_or(port, Loopback::port);
-                server
-            })
-            .collect();
-        // Another program may have the port on one of the addresses.
-        if let Ok(servers) = servers {
-            return (port, servers);
-        }
-    }
+    domain::listen(FIRST, scripts).unwrap()
 }
 
 #[test]
 fn table_roll_up_and_json_agree() {
-    let domain = Domain::start();
-    let (text, status) = domain.run(&[]);
+    let domain = domain();
+    let (text, status) = run(&domain, &[]);
     assert_eq!(status, Some(2), "{text}");
     assert!(text.lines().all(|line| line.len() <= 80), "{text}");
     let rows: Vec<_> = text.lines().filter(|line| line.starts_with("  TLSv1")).collect();
@@ -117,7 +65,7 @@ fn table_roll_up_and_json_agree() {
     assert_eq!(text.matches(" 2021-01-01 ").count(), 1, "{text}");
     assert_eq!(text.lines().last(), Some("worst: 2 not satisfied (tlsa-invalid)"), "{text}");
 
-    let (json, status) = domain.run(&["--json"]);
+    let (json, status) = run(&domain, &["--json"]);
     let document: Value = serde_json::from_str(&json).unwrap();
     assert_eq!((status, &document["exit_status"]), (Some(2), &2.into()));
     assert_eq!(document["scope"], "every");

@@ -30,13 +30,22 @@ fn names_dates_and_the_record_that_dane_needs() {
     assert_eq!(field(&text, "Type"), "certificate-host-mismatch (RFC 8460)");
     assert!(field(&text, "To do").starts_with("get a certificate for the names above"));
 
-    let text = explanation("DANE");
+    // What DANE would need is told at other levels too.
     let record = certs::tlsa(KeyType::P256);
     let record = record.rsplit(' ').next().unwrap();
+    let needed = format!("._tcp.HOST. IN TLSA 3 1 1 (\n            {record} )\n");
+    assert!(text.contains(&needed), "{text}");
+    assert!(field(&text, "DANE").starts_with("only for names"), "{text}");
+
+    let text = explanation("DANE");
     assert!(text.contains(&format!("\n            {record} )\n")), "{text}");
     assert!(text.contains("._tcp.mx.example.org. IN TLSA 3 1 1 (\n"), "{text}");
     assert!(field(&text, "Compared").starts_with("matches: TLSA 3 1 1"), "{text}");
     assert_eq!(field(&text, "To do"), "");
+
+    let text = explanation("encrypt, by name");
+    assert!(field(&text, "DANE").starts_with("not looked at by this level"), "{text}");
+    assert!(text.contains("._tcp.mx.example.org. IN TLSA 3 1 1 (\n"), "{text}");
 }
 
 #[test]

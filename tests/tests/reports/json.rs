@@ -1,5 +1,7 @@
 //! `--json` and `--exit-code`.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::outcomes::{cause, causes};
@@ -16,6 +18,10 @@ fn every_outcome_fits_the_schema_and_has_its_status() {
     let validator = jsonschema::validator_for(&schema).unwrap();
     let causes = causes();
     assert!(causes.len() >= 30);
+    let results: BTreeSet<_> = causes.iter().map(|cause| cause.result).collect();
+    assert_eq!(results.len(), 1 + 8, "all types of RFC 8460 section 4.3 that a probe can find");
+    let statuses: BTreeSet<_> = causes.iter().map(|cause| cause.status).collect();
+    assert_eq!(statuses, [0, 2, 3, 4, 5, 6].into());
     let mut wrong = Vec::new();
     for cause in causes {
         let name = cause.name;
@@ -40,6 +46,68 @@ fn every_outcome_fits_the_schema_and_has_its_status() {
         assert_eq!(document["exit_status"].as_i64(), found.0.map(i64::from), "{name}");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Finds the fields that the schema does not describe.
+fn undescribed(schema: &Value, at: &str, found: &mut Vec<String>) {
+    match schema {
+        Value::Object(node) => {
+            if let Some(Value::Object(properties)) = node.get("properties") {
+                let bare = |field: &Value| {
+                    field.get("description").is_none() && field.get("$ref").is_none()
+                };
+                let names = properties.iter().filter(|(_, field)| bare(field)).map(|it| it.0);
+                found.extend(names.map(|name| format!("{at}.{name}")));
+                // Nothing that is not there can pass for a field.
+                if node.get("additionalProperties") != Some(&false.into()) {
+                    found.push(format!("{at} is open"));
+                }
+            }
+            node.iter().for_each(|(key, node)| undescribed(node, &format!("{at}/{key}"), found));
+        }
+        Value::Array(nodes) => nodes.iter().for_each(|node| undescribed(node, at, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_field_is_described() {
+    let schema: Value = serde_json::from_str(include_str!("../../../cli/schema.json")).unwrap();
+    let mut found = Vec::new();
+    undescribed(&schema, "", &mut found);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+/// Finds what of an example is not in a real document, by name and type.
+fn unreal(example: &Value, real: &Value, at: &str, found: &mut Vec<String>) {
+    match (example, real) {
+        (Value::Object(example), Value::Object(_)) => {
+            for (name, example) in example {
+                let at = format!("{at}.{name}");
+                match real.get(name) {
+                    Some(real) => unreal(example, real, &at, found),
+                    None => found.push(at),
+                }
+            }
+        }
+        (Value::Array(example), Value::Array(real)) => {
+            // Where the real list is empty only its type is compared.
+            let pairs = example.iter().filter_map(|example| Some((example, real.first()?)));
+            pairs.for_each(|(example, real)| unreal(example, real, at, found));
+        }
+        _ if std::mem::discriminant(example) == std::mem::discriminant(real) => {}
+        _ => found.push(at.to_owned()),
+    }
+}
+
+#[test]
+fn example_in_the_readme_is_real() {
+    let readme = include_str!("../../../README.md");
+    let (_, example) = readme.split_once("```json\n").unwrap();
+    let example: Value = serde_json::from_str(example.split_once("```").unwrap().0).unwrap();
+    let mut found = Vec::new();
+    unreal(&example, &document("DANE"), "", &mut found);
+    assert!(found.is_empty(), "{found:?}");
 }
 
 #[test]

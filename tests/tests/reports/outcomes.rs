@@ -105,6 +105,7 @@ pub(crate) fn causes() -> Vec<Cause> {
     let tls = |setup| Some(Script::smtp().tls(setup));
     let on = |verb: &str, answer: &str| Some(Script::smtp().on(verb, answer));
     let expired = TlsSetup::default().identity(certs::expired(KeyType::P256));
+    let left = |days| tls(TlsSetup::default().identity(certs::expiring(KeyType::P256, days)));
     let hostile = "250-\u{1b}[31mmx\u{fc}\r\n250-SIZE 10\x07\r\n250-X\u{202e}\r\n250 STARTTLS\r\n";
     let end = || Answer::silence().end();
     let verify = "-lverify -FCA [127.0.0.1]:PORT mx.example.org";
@@ -139,6 +140,11 @@ pub(crate) fn causes() -> Vec<Cause> {
         ),
         c("expired", tls(expired.clone()), "", verify, 2, "certificate-expired"),
         c("expired, unverified", tls(expired), "", LITERAL, 0, ""),
+        c("15 days left", left(15), "", LITERAL, 0, ""),
+        c("14 days left", left(14), "", LITERAL, 0, ""),
+        c("13 days left", left(13), "", LITERAL, 0, ""),
+        c("7 days left", left(7), "", LITERAL, 0, ""),
+        c("6 days left", left(6), "", verify, 0, ""),
         c("pinned", Some(smtp()), "", "-lfingerprint [127.0.0.1]:PORT PIN", 0, ""),
         c(
             "wrong pin",
@@ -272,8 +278,10 @@ pub(crate) fn causes() -> Vec<Cause> {
             2,
             "certificate-not-trusted",
         ),
+        c("unsigned answer", None, DANE, "--dnssec=local d.test:PORT", 6, "dnssec-invalid"),
         c("null MX", None, "d.test MX 0 .", "d.test:PORT", 6, ""),
         c("DANE", Some(smtp()), DANE, "d.test:PORT", 0, ""),
+        c("encrypt, by name", Some(smtp()), DANE, "-lencrypt [mx.example.org]:PORT", 0, ""),
         c(
             "DANE, other key",
             tls(TlsSetup::default().identity(certs::small())),
