@@ -1,6 +1,7 @@
 //! The completions load in their shells and complete. A shell that is not there is skipped, except
 //! in CI.
 
+use std::io::{self, Write as _};
 use std::process::{Command, Stdio};
 
 fn share(file: &str) -> String {
@@ -12,7 +13,8 @@ fn shell(name: &str, arguments: &[&str], script: &str) -> Option<String> {
     let exists = Command::new(name).arg("-c").arg("exit").stdin(Stdio::null()).status().is_ok();
     if !exists {
         assert!(std::env::var_os("CI").is_none(), "CI has {name}");
-        eprintln!("skipped: there is no {name}");
+        let told = writeln!(io::stderr(), "skipped: there is no {name}");
+        told.unwrap();
         return None;
     }
     let output = Command::new(name).args(arguments).args(["-c", script]).output().unwrap();
