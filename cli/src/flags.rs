@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use tlsfinger_core::config::{DnssecTrust, InsecureMx};
-use tlsfinger_core::resolve::parse_resolver;
+use tlsfinger_core::resolve::NameServer;
 
 use crate::options::{Color, Options, Runtime};
 use crate::settings::SettingError;
@@ -209,11 +209,12 @@ pub(crate) const FLAGS: &[Flag] = &[
 
     flag(Letter('o'), General, Value("name=value", parameter),
         "set a parameter of main.cf", "myhostname=NAME is the name in EHLO."),
-    flag(Long("resolver"), Lookup, Value("address[:port]", resolver),
-        "ask this name server instead of those of resolv.conf", ""),
+    flag(Long("resolver"), Lookup, Value("[tls://]address[:port][#name]", resolver),
+        "ask this name server instead of those of resolv.conf",
+        "With tls:// by DNS over TLS (port 853); its certificate must name NAME, or the address, and come from a CA of -F, -P or --webpki-roots, or of Mozilla's if there are none. Else it is asked all the same, but its word on DNSSEC does not count."),
     flag(Long("dnssec"), Lookup, Value("local|trust|auto", dnssec),
         "who validates answers (auto)",
-        "local: this program. trust: the resolver. auto: the resolver if it validates and is on this host or resolv.conf says trust-ad, otherwise this program."),
+        "local: this program. trust: the resolver. auto: the resolver if it validates and is on this host, or proves by TLS who it is, or resolv.conf says trust-ad; otherwise this program."),
     flag(Long("trust-anchor"), Lookup, Value("file", |o, v| set(&mut o.trust_anchor, PathBuf::from(v))),
         "DS or DNSKEY records that validation begins with, instead of the root's", ""),
     flag(Long("runtime"), General, Value("blocking|smol", runtime),
@@ -286,8 +287,8 @@ fn parameter(options: &mut Options, value: &OsStr) -> Result<(), Refusal> {
 
 fn resolver(options: &mut Options, value: &OsStr) -> Result<(), Refusal> {
     let value = text(value);
-    match parse_resolver(&value) {
-        Ok(remote) => set(&mut options.resolver, remote),
+    match NameServer::parse(&value) {
+        Ok(server) => set(&mut options.resolver, server),
         Err(_) => Err(Refusal::Fatal(SettingError::BadResolver(value))),
     }
 }

@@ -155,6 +155,7 @@ fn lookup_error(error: &LookupError) -> Value {
             DnsProblem::Malformed => "malformed",
             DnsProblem::TimedOut => "timed-out",
             DnsProblem::Unreachable(_) => "unreachable",
+            DnsProblem::Tls(_) => "tls",
             DnsProblem::Bogus(_) => "bogus",
         },
         LookupError::InvalidName { .. } => "invalid-name",

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use tlsfinger_core::config::{DnssecTrust, InsecureMx};
-use tlsfinger_core::machine::Remote;
+use tlsfinger_core::resolve::NameServer;
 
 /// Every option's value and the operands. Of options with a list the field keeps all values, of
 /// the others the last.
@@ -71,7 +71,7 @@ pub(crate) struct Options {
     /// `--webpki-roots`
     pub(crate) webpki_roots: bool,
     /// `--resolver`
-    pub(crate) resolver: Option<Remote>,
+    pub(crate) resolver: Option<NameServer>,
     /// `--dnssec`
     pub(crate) dnssec: Option<DnssecTrust>,
     /// `--trust-anchor`

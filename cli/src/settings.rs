@@ -150,7 +150,7 @@ pub(crate) fn decide(
     if level != Level::None && !engine.is_off {
         wish.warn(notes);
     }
-    let lookup = lookup::decide(options, hosts, &parameters, system, verbose)?;
+    let lookup = lookup::decide(options, hosts, &parameters, &engine, system, notes)?;
     let dialect = if options.lmtp { Dialect::Lmtp } else { Dialect::Smtp };
     let [destination, matches @ ..] = options.operands.as_slice() else {
         return Err(Refusal::Usage(UsageError::NoDestination));

@@ -38,7 +38,7 @@ impl Probe {
     ) -> Self {
         let mut cx = Cx::new(seed, wall_time).with_tapes(tapes);
         let dane = matches!(config.level, Level::Dane | Level::DaneOnly);
-        let resolver = Resolver::new(&config.lookup, dane);
+        let resolver = Resolver::new(&config.lookup, dane, config.repeatable);
         let config = Arc::new(config);
         let route = Route::start(&mut cx, &config, &config.destination);
         let keys = config.policy.keys;

@@ -61,6 +61,11 @@ pub fn server(key: KeyType) -> Arc<Identity> {
     Arc::new(issue("mx.example.org", key, vec![]))
 }
 
+/// Makes a server's identity for another name or address.
+pub fn named(name: &str) -> Arc<Identity> {
+    Arc::new(issue(name, KeyType::P256, vec![]))
+}
+
 /// Makes a server's identity that ended with the year 2020.
 pub fn expired(key: KeyType) -> Arc<Identity> {
     let mut params = params("mx.example.org");

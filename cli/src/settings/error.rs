@@ -18,6 +18,8 @@ pub(crate) enum SettingError {
     /// An option of our own has a value that it cannot have.
     BadLong(&'static str, String),
     BadResolver(String),
+    /// `--resolver tls://` with `-F` or `-P` that cannot be read; what is wrong stands among the notes.
+    NoResolverRoots,
     /// A word of `-h`, and the whole list.
     BadHostLookup(String, String),
     BadLevel(String),
@@ -57,6 +59,7 @@ impl fmt::Display for SettingError {
             Self::BadResolver(value) => {
                 write!(f, "bad '--resolver' option value: {value}: {NotAResolver}")
             }
+            Self::NoResolverRoots => f.write_str("no DNS over TLS without the CAs that were named"),
             Self::BadHostLookup(word, list) => {
                 write!(f, "unknown -h option value \"{word}\" in \"{list}\"")
             }

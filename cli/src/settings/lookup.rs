@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use tlsfinger_core::config::{DnssecTrust, HostLookup, Lookup};
-use tlsfinger_core::resolve::{ResolvConf, TrustAnchors};
+use tlsfinger_core::config::{DnssecTrust, HostLookup, Lookup, TrustStore};
+use tlsfinger_core::resolve::{ResolvConf, ResolverTls, TrustAnchors};
 
+use super::policy::{self, Engine};
 use super::{SettingError, System};
+use crate::line::Message;
 use crate::options::Options;
 use crate::parameters::Parameters;
 
@@ -14,12 +16,20 @@ pub(super) fn decide(
     options: &Options,
     hosts: HostLookup,
     parameters: &Parameters,
+    engine: &Engine,
     system: &System,
-    verbose: u32,
+    notes: &mut Vec<Message>,
 ) -> Result<Lookup, SettingError> {
     let mut resolvers = ResolvConf::parse(&(system.resolv_conf)());
     if let Some(server) = &options.resolver {
-        resolvers = resolvers.with_server(server.clone());
+        let remote = server.remote.clone();
+        resolvers = match &server.tls {
+            None => resolvers.with_server(remote),
+            Some(name) => {
+                let trust = resolver_roots(options, engine, system, notes)?;
+                resolvers.with_tls_server(remote, ResolverTls { name: name.clone(), trust })
+            }
+        };
     }
     let by_name = if system.posttls_finger { DnssecTrust::Trust } else { DnssecTrust::Auto };
     let trust_anchors = match &options.trust_anchor {
@@ -40,8 +50,27 @@ pub(super) fn decide(
         dnssec: options.dnssec.unwrap_or(by_name),
         dnssec_probe: parameters.dnssec_probe.clone(),
         trust_anchors: Arc::new(trust_anchors),
-        tell_questions: verbose > 0,
+        tell_questions: options.verbose > 0 || system.mail_verbose,
     })
+}
+
+/// The CAs that may vouch for a name server: those that were named, else those of Mozilla.
+fn resolver_roots(
+    options: &Options,
+    engine: &Engine,
+    system: &System,
+    notes: &mut Vec<Message>,
+) -> Result<TrustStore, SettingError> {
+    if !engine.roots.is_empty() {
+        return Ok(engine.roots.clone());
+    }
+    // At level none nobody has read them yet.
+    let named = policy::roots(options, false, system, notes);
+    let mut roots = named.map_err(|policy::NoTls| SettingError::NoResolverRoots)?;
+    if roots.is_empty() {
+        webpki_roots::TLS_SERVER_ROOTS.iter().for_each(|root| roots.add_anchor(root));
+    }
+    Ok(roots)
 }
 
 /// Reads `-h`: words in any order, separated by commas or blanks; none of them means no lookups.

@@ -51,6 +51,16 @@ impl Narrator {
             LookupNote::ResolverStrips(server) => say(Message::warning(format!(
                 "DANE cannot be used: the name server {server} leaves out DNSSEC records"
             ))),
+            LookupNote::ResolverSecured { server, name, version, found } => match found {
+                Err(error) => say(Message::warning(format!(
+                    "the name server {server} is not known to be {name}: {error}; its word on \
+                     DNSSEC does not count"
+                ))),
+                Ok(()) if self.show.verbose > 0 => {
+                    say(Message::info(format!("the name server {server} is {name}, by {version}")));
+                }
+                Ok(()) => {}
+            },
             LookupNote::Validated(proof) => {
                 if self.show.verbose > 0 {
                     for step in &proof.steps {

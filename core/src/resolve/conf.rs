@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
 
+use super::tls::ResolverTls;
+use crate::destination::check_host;
 use crate::limits;
 use crate::machine::Remote;
 
@@ -22,6 +24,8 @@ pub struct ResolvConf {
     pub use_vc: bool,
     /// The name servers and the way to them can be trusted with the AD bit.
     pub trust_ad: bool,
+    /// Ask over TLS (RFC 7858); the AD bit counts only if that shows who answers.
+    pub tls: Option<ResolverTls>,
 }
 
 impl Default for ResolvConf {
@@ -34,6 +38,7 @@ impl Default for ResolvConf {
             rotate: false,
             use_vc: false,
             trust_ad: false,
+            tls: None,
         }
     }
 }
@@ -66,10 +71,16 @@ impl ResolvConf {
         conf
     }
 
-    /// Replaces the name servers by one.
+    /// Replaces the name servers by one, which is asked in plain text.
     #[must_use]
     pub fn with_server(self, server: Remote) -> Self {
-        Self { servers: vec![server], ..self }
+        Self { servers: vec![server], tls: None, ..self }
+    }
+
+    /// Replaces the name servers by one that is asked over TLS.
+    #[must_use]
+    pub fn with_tls_server(self, server: Remote, tls: ResolverTls) -> Self {
+        Self { servers: vec![server], tls: Some(tls), ..self }
     }
 
     fn set_option(&mut self, option: &str) {
@@ -99,15 +110,57 @@ impl ResolvConf {
 
 const DNS_PORT: u16 = 53;
 
+/// The port of DNS over TLS (RFC 7858 section 3.1).
+const DNS_TLS_PORT: u16 = 853;
+
+/// A name server, and how to ask it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameServer {
+    /// Its address.
+    pub remote: Remote,
+    /// Over TLS: the name that its certificate must have, or an address as text.
+    pub tls: Option<String>,
+}
+
+impl NameServer {
+    /// Reads `address`, as [`parse_resolver`] does, or `tls://address#name`. Without a name the
+    /// certificate must be for the address. The port is 53, and 853 over TLS.
+    ///
+    /// # Errors
+    /// If the text is neither.
+    pub fn parse(text: &str) -> Result<Self, NotAResolver> {
+        let Some(text) = text.strip_prefix("tls://") else {
+            return Ok(Self { remote: parse_resolver(text)?, tls: None });
+        };
+        let (address, name) = match text.split_once('#') {
+            Some((address, name)) => (address, Some(name)),
+            None => (text, None),
+        };
+        let remote = parse_address(address, DNS_TLS_PORT)?;
+        let name = match name {
+            Some(name) if check_host(name).is_ok() || name.parse::<IpAddr>().is_ok() => {
+                name.to_ascii_lowercase()
+            }
+            Some(_) => return Err(NotAResolver),
+            None => remote.address.ip().to_string(),
+        };
+        Ok(Self { remote, tls: Some(name) })
+    }
+}
+
 /// Reads the address of a name server: `address`, `v4:port`, `[address]:port`; the address may be
 /// IPv6 with a zone.
 pub fn parse_resolver(text: &str) -> Result<Remote, NotAResolver> {
-    if let Some(server) = scoped_address(text, DNS_PORT) {
+    parse_address(text, DNS_PORT)
+}
+
+fn parse_address(text: &str, default: u16) -> Result<Remote, NotAResolver> {
+    if let Some(server) = scoped_address(text, default) {
         return Ok(server);
     }
     let (address, port) = match text.strip_prefix('[') {
         Some(rest) => match rest.split_once(']').ok_or(NotAResolver)? {
-            (address, "") => (address, DNS_PORT),
+            (address, "") => (address, default),
             (address, port) => {
                 (address, port.strip_prefix(':').and_then(port_number).ok_or(NotAResolver)?)
             }
@@ -126,7 +179,10 @@ pub struct NotAResolver;
 
 impl fmt::Display for NotAResolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("expected an address with an optional port, such as 127.0.0.1:53 or [::1]:53")
+        f.write_str(
+            "expected an address with an optional port, such as 127.0.0.1:53 or [::1]:53, or the same \
+             with a name for DNS over TLS, such as tls://192.0.2.1#dns.example",
+        )
     }
 }
 

@@ -8,6 +8,7 @@ use domain::base::iana::Rtype;
 use super::dnssec::Proof;
 use super::extended::ExtendedError;
 use crate::machine::IoError;
+use crate::report::TlsError;
 
 /// Why a lookup found nothing. Shows itself in the reference's words, which scripts look for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +84,8 @@ pub enum DnsProblem {
     TimedOut,
     /// The name servers cannot be reached.
     Unreachable(IoError),
+    /// There is no TLS with the name servers.
+    Tls(TlsError),
 }
 
 /// A problem, and what a name server said about it.
@@ -123,7 +126,8 @@ impl LookupError {
                 | DnsProblem::Bogus(_)
                 | DnsProblem::Refused
                 | DnsProblem::TimedOut
-                | DnsProblem::Unreachable(_) => 3,
+                | DnsProblem::Unreachable(_)
+                | DnsProblem::Tls(_) => 3,
             },
             Self::AliasLoop { .. } | Self::NativeNotFound { .. } => 0,
             Self::NullMx { .. }
@@ -179,9 +183,23 @@ impl fmt::Display for DnsProblem {
             Self::ServFail | Self::Refused | Self::TimedOut | Self::Unreachable(_) => {
                 "Host not found, try again"
             }
+            Self::Tls(error) => return write!(f, "DNS over TLS: {}", words(error)),
             Self::Bogus(proof) => return write!(f, "DNSSEC: {}", proof.security),
             Self::Rcode(_) | Self::Malformed => "Non-recoverable error",
         })
+    }
+}
+
+fn words(error: &TlsError) -> String {
+    match error {
+        TlsError::AlertReceived(alert) => format!("the name server sent alert {}", alert.0),
+        TlsError::NotTls => "the name server does not speak TLS".to_owned(),
+        TlsError::BadSignature => "the name server does not own its key".to_owned(),
+        TlsError::UnsupportedKey => "the name server's key is of an unsupported kind".to_owned(),
+        TlsError::Limit => "the name server sends too much".to_owned(),
+        TlsError::Misbehaved(text) | TlsError::Incompatible(text) | TlsError::Other(text) => {
+            text.clone()
+        }
     }
 }
 

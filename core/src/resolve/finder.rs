@@ -28,7 +28,7 @@ impl RouteFinder {
     pub fn new(config: &Config, seed: Seed, began: WallTime) -> Self {
         let mut cx = Cx::new(seed, began);
         let matters = matches!(config.level, Level::Dane | Level::DaneOnly);
-        let resolver = Resolver::new(&config.lookup, matters);
+        let resolver = Resolver::new(&config.lookup, matters, config.repeatable);
         let route = Route::start(&mut cx, &Arc::new(config.clone()), &config.destination);
         let mut finder = Self { cx, resolver, route, ended: false };
         finder.advance();

@@ -31,7 +31,7 @@ impl Inquiry {
         began: WallTime,
     ) -> Self {
         let mut cx = Cx::new(seed, began);
-        let resolver = Resolver::new(lookup, true);
+        let resolver = Resolver::new(lookup, true, true);
         let asked = from_text(name).map(|name| cx.ask(Question::new(name, record)));
         if asked.is_none() {
             let name = name.to_owned();

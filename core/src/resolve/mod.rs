@@ -10,7 +10,7 @@
 //! | `resolver`, `cache`, `trust` | a question of any machine | an answer, shared, and whether it is secure |
 //! | `dnssec` | an answer | why it is secure, insecure or bogus |
 //! | `lookup` | an alias chain | one answer |
-//! | `query`, `stream` | one question | one reply: retry, next server, TCP |
+//! | `query`, `stream`, `tls` | one question | one reply: retry, next server, TCP, TLS |
 //! | `message` | octets | records |
 //!
 //! A machine asks by `Cx::ask` and is woken when the answer is there.
@@ -62,6 +62,7 @@ mod route;
 mod selftest;
 mod stream;
 mod target;
+mod tls;
 mod tlsa;
 mod trust;
 
@@ -70,7 +71,7 @@ pub(crate) use name::Question;
 pub(crate) use resolver::Resolver;
 pub(crate) use route::{NextTarget, Route};
 
-pub use conf::{NotAResolver, ResolvConf, parse_resolver};
+pub use conf::{NameServer, NotAResolver, ResolvConf, parse_resolver};
 pub use dnssec::{
     BadTrustAnchors, ChainStep, Flaw, Insecurity, Proof, Security, SignedBy, TrustAnchors,
 };
@@ -83,4 +84,5 @@ pub use note::LookupNote;
 pub use policy::reached_level;
 pub use selftest::{ResolverTest, ServerReport, TestNames};
 pub use target::{MxSecurity, Target, TlsaRecord, TlsaSet};
+pub use tls::ResolverTls;
 pub use tlsa::Tlsa;

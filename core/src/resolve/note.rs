@@ -7,7 +7,9 @@ use super::dnssec::Proof;
 use super::{LookupError, RecordType, ServerReport, Target, TlsaRecord};
 use crate::config::{DnssecProbe, InsecureMx};
 use crate::destination::HostError;
+use crate::judge::VerifyError;
 use crate::machine::Remote;
+use crate::report::TlsVersion;
 
 /// Something worth telling about lookups. What concerns one host is told when that host is tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +69,17 @@ pub enum LookupNote {
     },
     /// The name server leaves out DNSSEC records, so nothing can be validated and there is no DANE.
     ResolverStrips(Remote),
+    /// TLS came about with a name server (RFC 7858); told again only if it turns out otherwise.
+    ResolverSecured {
+        /// The name server.
+        server: Remote,
+        /// The name that its certificate should have.
+        name: String,
+        /// The protocol version.
+        version: TlsVersion,
+        /// Why it is not known to be the one that was asked for: its AD bit does not count then.
+        found: Result<(), VerifyError>,
+    },
     /// An answer was validated here.
     Validated(Arc<Proof>),
     /// The TLSA records of the host could not be looked up.

@@ -15,9 +15,11 @@ use super::message::{self, Flags, Received, Reply};
 use super::name::Question;
 use super::note::LookupNote;
 use super::stream::Stream;
+use super::tls::Demand;
 use crate::context::Cx;
-use crate::machine::{Endpoint, Input, Remote, TransportId};
-use crate::report::Event;
+use crate::judge::VerifyError;
+use crate::machine::{Endpoint, Input, IoError, Remote, TransportId};
+use crate::report::{Event, TlsFacts};
 use crate::time::Instant;
 
 /// The queries under way and the sockets that they use.
@@ -25,6 +27,8 @@ use crate::time::Instant;
 pub(crate) struct Client {
     conf: ResolvConf,
     servers: Vec<Server>,
+    /// What they must show, if they are asked over TLS.
+    demand: Option<Demand>,
     queries: BTreeMap<QueryId, Query>,
     /// Which query a datagram transport belongs to.
     datagrams: BTreeMap<TransportId, QueryId>,
@@ -55,10 +59,21 @@ pub(crate) struct Manner {
 pub(crate) struct Heard {
     /// A readable answer with NOERROR or NXDOMAIN, or why there is none.
     pub(crate) result: Result<Reply, Trouble>,
-    /// The last server that said anything, and whether it set the AD bit.
-    pub(crate) from: Option<(usize, bool)>,
+    /// Whoever said anything last.
+    pub(crate) from: Option<Source>,
     /// An answer over UDP did not fit.
     pub(crate) truncated: bool,
+}
+
+/// Who said something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Source {
+    /// The server by its number.
+    pub(crate) server: usize,
+    /// It set the AD bit.
+    pub(crate) authentic: bool,
+    /// Over TLS: it proved to be the one that was asked for.
+    pub(crate) authenticated: Option<bool>,
 }
 
 #[derive(Debug)]
@@ -66,6 +81,10 @@ struct Server {
     remote: Remote,
     /// It is asked not to validate, because that happens here.
     unchecked: bool,
+    /// The same, once it is authenticated over TLS.
+    unchecked_over_tls: bool,
+    /// What spoke against it over TLS the last time, if that was told.
+    told: Option<Result<(), VerifyError>>,
     /// No answer shows that it does not speak EDNS.
     edns: bool,
     /// The last attempt there ended without a word.
@@ -87,7 +106,7 @@ struct Query {
     deadline: Instant,
     /// What says most about why there is no answer.
     trouble: Trouble,
-    from: Option<(usize, bool)>,
+    from: Option<Source>,
     truncated: bool,
     ended: bool,
 }
@@ -109,16 +128,20 @@ enum Via {
 }
 
 impl Client {
-    pub(crate) fn new(conf: ResolvConf, tell_repetitions: bool) -> Self {
+    /// All randomness of TLS is that of the run if it is to be `repeatable`.
+    pub(crate) fn new(conf: ResolvConf, tell_repetitions: bool, repeatable: bool) -> Self {
         let server = |remote: &Remote| Server {
             remote: remote.clone(),
             unchecked: false,
+            unchecked_over_tls: false,
+            told: None,
             edns: true,
             silent: false,
             stream: None,
         };
         Self {
             servers: conf.servers.iter().map(server).collect(),
+            demand: conf.tls.as_ref().map(|tls| Demand::new(tls, repeatable)),
             conf,
             queries: BTreeMap::new(),
             datagrams: BTreeMap::new(),
@@ -130,10 +153,12 @@ impl Client {
     }
 
     /// Tells by their number which name servers are asked not to validate, because that happens
-    /// here: they would hide what they hold for bogus.
-    pub(crate) fn set_unchecked(&mut self, is_unchecked: impl Fn(usize) -> bool) {
+    /// here: they would hide what they hold for bogus. That may depend on whether TLS shows that
+    /// they are who they should be.
+    pub(crate) fn set_unchecked(&mut self, is_unchecked: impl Fn(usize, bool) -> bool) {
         for (at, server) in self.servers.iter_mut().enumerate() {
-            server.unchecked = is_unchecked(at);
+            server.unchecked = is_unchecked(at, false);
+            server.unchecked_over_tls = is_unchecked(at, true);
         }
     }
 
@@ -180,13 +205,21 @@ impl Client {
         let (transport, news) = match input {
             Input::Opened(id) => (*id, News::Nothing),
             Input::Received(id, bytes) => (*id, News::Bytes(bytes)),
-            Input::Ended(id) => (*id, News::Over(DnsProblem::TimedOut)),
-            Input::Failed(id, error) => (*id, News::Over(DnsProblem::Unreachable(error.clone()))),
+            Input::Ended(id) => (*id, News::Over(None)),
+            Input::Failed(id, error) => (*id, News::Over(Some(error))),
             Input::Tick | Input::HostFound(..) | Input::Add(_) | Input::Stop(_) => return false,
         };
         if let Some(&id) = self.datagrams.get(&transport) {
             let Some(mut query) = self.queries.remove(&id) else { return true };
-            self.handle_attempt(cx, id, &mut query, Via::Datagram(transport), None, news);
+            let part = match news {
+                News::Nothing => None,
+                News::Bytes(bytes) => Some(Part::Message(bytes)),
+                News::Over(None) => Some(Part::Over(DnsProblem::TimedOut)),
+                News::Over(Some(error)) => Some(Part::Over(DnsProblem::Unreachable(error.clone()))),
+            };
+            if let Some(part) = part {
+                self.handle_attempt(cx, id, &mut query, Via::Datagram(transport), None, part);
+            }
             self.put_back(cx, id, query);
             return true;
         }
@@ -205,15 +238,24 @@ impl Client {
         let due: Vec<_> = self.queries.iter().filter_map(due).collect();
         for id in due {
             let Some(mut query) = self.queries.remove(&id) else { continue };
-            if let Some(latest) = query.attempts.last() {
+            let latest = query.attempts.last().copied();
+            if let Some(latest) = latest {
                 self.servers[latest.server].silent = true;
+            }
+            // A handshake that hangs will hang for the next question too.
+            let stream = latest.and_then(|latest| self.servers[latest.server].stream.as_ref());
+            let stuck = latest.filter(|_| stream.is_some_and(|stream| !stream.is_ready()));
+            if let Some(Attempt { server, via: Via::Stream, .. }) = stuck {
+                self.put_back(cx, id, query);
+                self.hang_up(cx, server, &DnsProblem::TimedOut);
+                continue;
             }
             self.next_turn(cx, id, &mut query);
             self.put_back(cx, id, query);
         }
         for server in &mut self.servers {
             if let Some(stream) = server.stream.take_if(|stream| stream.idle_until() <= now) {
-                cx.close(stream.transport);
+                stream.close(cx);
             }
         }
     }
@@ -232,23 +274,65 @@ impl Client {
         match news {
             News::Nothing => {}
             News::Bytes(bytes) => {
-                for (id, message) in stream.receive(bytes) {
-                    self.handle_part(cx, id, server, News::Bytes(&message));
+                let arrived = stream.receive(cx, bytes);
+                if let Some(facts) = arrived.secured {
+                    self.secured(cx, server, facts);
+                }
+                for (id, message) in arrived.messages {
+                    self.handle_part(cx, id, server, Part::Message(&message));
+                }
+                if let Some(problem) = arrived.over {
+                    self.hang_up(cx, server, &problem);
                 }
             }
-            News::Over(problem) => {
-                let waiting = stream.waiting();
-                self.servers[server].stream = None;
-                for id in waiting {
-                    self.handle_part(cx, id, server, News::Over(problem.clone()));
-                }
+            News::Over(error) => {
+                let unreachable = |error: &&IoError| DnsProblem::Unreachable((*error).clone());
+                let problem = error.as_ref().map_or_else(|| stream.end(), unreachable);
+                self.hang_up(cx, server, &problem);
             }
         }
     }
 
-    fn handle_part(&mut self, cx: &mut Cx, id: QueryId, server: usize, news: News<'_>) {
+    /// Lets go of a stream, and of what waits for it.
+    fn hang_up(&mut self, cx: &mut Cx, server: usize, problem: &DnsProblem) {
+        let Some(stream) = self.servers[server].stream.take() else { return };
+        let waiting = stream.waiting();
+        stream.close(cx);
+        for (_, id) in waiting {
+            self.handle_part(cx, id, server, Part::Over(problem.clone()));
+        }
+    }
+
+    /// Judges a name server whose TLS handshake is complete, and asks it what waited for that.
+    fn secured(&mut self, cx: &mut Cx, server: usize, facts: TlsFacts) {
+        let Some(demand) = &mut self.demand else { return };
+        let found = demand.judge(&facts, cx.wall_time());
+        let Server { remote, stream, told, unchecked, unchecked_over_tls, .. } =
+            &mut self.servers[server];
+        let Some(stream) = stream else { return };
+        stream.set_authenticated(found.is_ok());
+        let unchecked = if found.is_ok() { *unchecked_over_tls } else { *unchecked };
+        for (message_id, id) in stream.waiting() {
+            let Some(query) = self.queries.get(&id) else { continue };
+            let ours = |attempt: &&Attempt| {
+                (attempt.server, attempt.id, attempt.via) == (server, message_id, Via::Stream)
+            };
+            let Some(attempt) = query.attempts.iter().rfind(ours) else { continue };
+            let checking_disabled = query.manner.checking_disabled || unchecked;
+            let flags = Flags { edns: attempt.edns, checking_disabled };
+            stream.write(cx, &message::query(message_id, &query.question, flags));
+        }
+        if *told != Some(found) {
+            *told = Some(found);
+            let (name, server) = (demand.name().to_owned(), remote.clone());
+            let version = facts.version;
+            cx.tell(Event::Lookup(LookupNote::ResolverSecured { server, name, version, found }));
+        }
+    }
+
+    fn handle_part(&mut self, cx: &mut Cx, id: QueryId, server: usize, part: Part<'_>) {
         let Some(mut query) = self.queries.remove(&id) else { return };
-        self.handle_attempt(cx, id, &mut query, Via::Stream, Some(server), news);
+        self.handle_attempt(cx, id, &mut query, Via::Stream, Some(server), part);
         self.put_back(cx, id, query);
     }
 
@@ -260,24 +344,29 @@ impl Client {
         query: &mut Query,
         via: Via,
         server: Option<usize>,
-        news: News<'_>,
+        part: Part<'_>,
     ) {
         let ours = |attempt: &Attempt| {
             attempt.via == via && server.is_none_or(|server| server == attempt.server)
         };
         let Some(at) = query.attempts.iter().rposition(ours) else { return };
         let attempt = query.attempts[at];
-        let bytes = match news {
-            News::Nothing => return,
-            News::Bytes(bytes) => bytes,
-            News::Over(problem) => {
+        let bytes = match part {
+            Part::Message(bytes) => bytes,
+            Part::Over(problem) => {
                 self.servers[attempt.server].silent = true;
                 return self.attempt_failed(cx, id, query, at, problem.into());
             }
         };
         let received = message::read(bytes, attempt.id, &query.question);
         if let Received::Reply(reply) = &received {
-            query.from = Some((attempt.server, reply.authentic));
+            let stream = self.servers[attempt.server].stream.as_ref();
+            let stream = stream.filter(|_| attempt.via == Via::Stream);
+            query.from = Some(Source {
+                server: attempt.server,
+                authentic: reply.authentic,
+                authenticated: stream.and_then(Stream::authenticated),
+            });
         }
         query.truncated |= received == Received::Truncated;
         match judge(received, &attempt, query.manner) {
@@ -330,7 +419,7 @@ impl Client {
         let server = (query.first + query.turns) % servers;
         query.turns += 1;
         let edns = self.servers[server].edns || query.manner.edns_only;
-        let tcp = self.conf.use_vc || query.manner.tcp;
+        let tcp = self.conf.use_vc || query.manner.tcp || self.demand.is_some();
         self.send(cx, id, query, server, tcp, edns);
     }
 
@@ -350,13 +439,27 @@ impl Client {
             let (name, record, server) = (name.to_string(), *record, remote.clone());
             cx.tell(Event::Lookup(LookupNote::AskedAgain { name, record, server, tcp }));
         }
-        let checking_disabled = query.manner.checking_disabled || self.servers[server].unchecked;
+        let Self { demand, servers, .. } = self;
+        let Server { stream, unchecked, unchecked_over_tls, .. } = &mut servers[server];
+        let authenticated = stream.as_ref().and_then(Stream::authenticated) == Some(true);
+        let unchecked = if authenticated { *unchecked_over_tls } else { *unchecked };
+        let checking_disabled = query.manner.checking_disabled || unchecked;
         let flags = Flags { edns, checking_disabled };
         let write = |id| message::query(id, &query.question, flags);
         let (message_id, via) = if tcp {
-            let stream =
-                self.servers[server].stream.get_or_insert_with(|| Stream::open(cx, remote));
-            (stream.send(cx, id, write), Via::Stream)
+            if stream.is_none() {
+                match Stream::open(cx, remote, demand.as_ref()) {
+                    Ok(new) => *stream = Some(new),
+                    Err(error) => return self.end(id, query, Err(DnsProblem::Tls(error).into())),
+                }
+            }
+            let Some(stream) = stream else { return };
+            let message_id = stream.expect(cx, id);
+            // What is asked before TLS is up waits for that.
+            if stream.is_ready() {
+                stream.write(cx, &write(message_id));
+            }
+            (message_id, Via::Stream)
         } else {
             // A socket of its own, so that port and id must both be guessed (RFC 5452).
             let transport = cx.open(Endpoint::Udp(remote));
@@ -419,6 +522,12 @@ impl Client {
 enum News<'a> {
     Nothing,
     Bytes(&'a Bytes),
+    Over(Option<&'a IoError>),
+}
+
+/// What of that concerns one attempt.
+enum Part<'a> {
+    Message(&'a Bytes),
     Over(DnsProblem),
 }
 
@@ -472,7 +581,7 @@ fn judge(received: Received, attempt: &Attempt, manner: Manner) -> Came {
 fn weight(problem: &DnsProblem) -> u8 {
     match problem {
         DnsProblem::TimedOut => 0,
-        DnsProblem::Unreachable(_) => 1,
+        DnsProblem::Unreachable(_) | DnsProblem::Tls(_) => 1,
         DnsProblem::Malformed => 2,
         DnsProblem::NoSuchName
         | DnsProblem::NoData

@@ -65,11 +65,16 @@ struct Task {
 }
 
 impl Resolver {
-    /// `matters` tells whether the security of answers matters to the caller.
-    pub(crate) fn new(lookup: &config::Lookup, matters: bool) -> Self {
+    /// `matters` tells whether the security of answers matters to the caller, `repeatable` whether
+    /// all randomness has to be that of the run.
+    pub(crate) fn new(lookup: &config::Lookup, matters: bool, repeatable: bool) -> Self {
         let trust = Trust::new(lookup, matters);
-        let mut client = Client::new(lookup.resolvers.clone(), lookup.tell_questions);
-        client.set_unchecked(|server| lookup.dnssec != DnssecTrust::Trust && !trust.counts(server));
+        let mut client = Client::new(lookup.resolvers.clone(), lookup.tell_questions, repeatable);
+        let tls = lookup.resolvers.tls.is_some();
+        client.set_unchecked(|server, authenticated| {
+            let believed = trust.believes(server, tls.then_some(authenticated));
+            lookup.dnssec != DnssecTrust::Trust && !believed
+        });
         let lenient = lookup.dnssec == DnssecTrust::Auto;
         Self {
             client,
@@ -198,7 +203,7 @@ impl Resolver {
             task.unproven = Some(Unproven { step, heard, asked: 0 });
             return self.prove(cx, &question);
         }
-        let secure = heard.from.is_some_and(|(server, ad)| ad && self.trust.counts(server));
+        let secure = heard.from.is_some_and(|from| from.authentic && self.trust.counts(&from));
         self.go_on(cx, &question, heard, secure)
     }
 

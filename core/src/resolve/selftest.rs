@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::conf::ResolvConf;
 use super::error::{DnsProblem, RecordType, Trouble};
 use super::message::Reply;
 use super::name::{Question, from_text};
@@ -90,11 +91,11 @@ impl SelfTest {
         let trust = Trust::new(lookup, false);
         let servers = lookup.resolvers.servers.iter().enumerate();
         let servers = servers.map(|(at, server)| {
-            let conf = lookup.resolvers.clone().with_server(server.clone());
+            let conf = ResolvConf { servers: vec![server.clone()], ..lookup.resolvers.clone() };
             let mut test = ServerTest {
                 server: server.clone(),
-                trusted: trust.counts(at),
-                client: Client::new(conf, false),
+                trusted: trust.believes(at, lookup.resolvers.tls.is_some().then_some(true)),
+                client: Client::new(conf, false, false),
                 running: BTreeMap::new(),
                 heard: BTreeMap::new(),
             };
@@ -182,7 +183,7 @@ impl ServerTest {
         let unsigned = [with_ad(Test::Unsigned), with_ad(Test::Bogus)];
         ServerReport {
             server: self.server.clone(),
-            trusted: self.trusted,
+            trusted: self.trusted && !self.heard.values().any(is_stranger),
             udp: answered(Test::Signed),
             tcp: answered(Test::SignedTcp),
             edns,
@@ -192,6 +193,11 @@ impl ServerTest {
             sets_ad_without_cause: unsigned.into_iter().flatten().reduce(|one, other| one || other),
         }
     }
+}
+
+/// Tells whether an answer came over TLS from somebody who is not the one that was asked for.
+fn is_stranger(heard: &Heard) -> bool {
+    heard.from.is_some_and(|from| from.authenticated == Some(false))
 }
 
 fn has_data(reply: &Reply) -> bool {

@@ -1,13 +1,16 @@
-//! One TCP connection to a name server, shared by several queries (RFC 7766).
+//! One TCP or TLS connection to a name server, shared by several queries (RFC 7766, RFC 7858).
 
 use std::collections::BTreeMap;
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use super::error::DnsProblem;
 use super::query::QueryId;
+use super::tls::{CLOSED, Demand, Layer};
 use crate::context::Cx;
 use crate::limits;
 use crate::machine::{Endpoint, Remote, TransportId};
+use crate::report::{TlsError, TlsFacts};
 use crate::time::Instant;
 
 #[derive(Debug)]
@@ -19,40 +22,93 @@ pub(crate) struct Stream {
     waiting: BTreeMap<u16, QueryId>,
     /// When somebody last waited.
     used: Instant,
+    tls: Option<Layer>,
+    /// Over TLS: the name server proved to be the one that was asked for.
+    authenticated: bool,
+}
+
+/// What came of bytes of the name server.
+#[derive(Debug, Default)]
+pub(crate) struct Arrived {
+    /// The messages that became complete, with who waits for them.
+    pub(crate) messages: Vec<(QueryId, Bytes)>,
+    /// TLS came about: questions can be [written](Stream::write) from now on.
+    pub(crate) secured: Option<TlsFacts>,
+    /// Nothing more comes.
+    pub(crate) over: Option<DnsProblem>,
 }
 
 impl Stream {
-    pub(crate) fn open(cx: &mut Cx, server: Remote) -> Self {
-        Self {
-            transport: cx.open(Endpoint::Tcp(server)),
+    /// Opens a connection, over TLS if that is demanded.
+    ///
+    /// # Errors
+    /// TLS cannot begin.
+    pub(crate) fn open(
+        cx: &mut Cx,
+        server: Remote,
+        demand: Option<&Demand>,
+    ) -> Result<Self, TlsError> {
+        let transport = cx.open(Endpoint::Tcp(server));
+        let tls = demand.map(|demand| Layer::start(cx, transport, demand)).transpose();
+        let tls = tls.inspect_err(|_| cx.close(transport))?;
+        Ok(Self {
+            transport,
             unread: BytesMut::new(),
             waiting: BTreeMap::new(),
             used: cx.now(),
-        }
+            tls,
+            authenticated: false,
+        })
     }
 
-    /// Sends the message that `write` makes for an id, and returns that id.
-    pub(crate) fn send(
-        &mut self,
-        cx: &mut Cx,
-        query: QueryId,
-        write: impl FnOnce(u16) -> Vec<u8>,
-    ) -> u16 {
+    /// Tells whether questions can be written.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.tls.as_ref().is_none_or(Layer::is_open)
+    }
+
+    /// Over TLS: whether the name server is known to be the one that was asked for.
+    pub(crate) fn authenticated(&self) -> Option<bool> {
+        self.tls.as_ref().map(|_| self.authenticated)
+    }
+
+    pub(crate) fn set_authenticated(&mut self, authenticated: bool) {
+        self.authenticated = authenticated;
+    }
+
+    /// Finds an id for a query, which waits from now on.
+    pub(crate) fn expect(&mut self, cx: &mut Cx, query: QueryId) -> u16 {
         let mut id = cx.random().u16();
         while self.waiting.contains_key(&id) {
             id = id.wrapping_add(1);
         }
-        let message = write(id);
-        // A query has one question, so its length fits.
-        let length = u16::try_from(message.len()).unwrap_or(u16::MAX);
-        cx.send(self.transport, &length.to_be_bytes());
-        cx.send(self.transport, &message);
         self.waiting.insert(id, query);
         id
     }
 
-    /// Takes bytes and hands out the messages that became complete, with who waits for them.
-    pub(crate) fn receive(&mut self, bytes: &[u8]) -> Vec<(QueryId, Bytes)> {
+    /// Writes a message.
+    pub(crate) fn write(&mut self, cx: &mut Cx, message: &[u8]) {
+        // A query has one question, so its length fits.
+        let length = u16::try_from(message.len()).unwrap_or(u16::MAX).to_be_bytes();
+        match &mut self.tls {
+            Some(tls) => tls.send(cx, &[&length, message].concat()),
+            None => {
+                cx.send(self.transport, &length);
+                cx.send(self.transport, message);
+            }
+        }
+    }
+
+    /// Takes bytes.
+    pub(crate) fn receive(&mut self, cx: &mut Cx, bytes: &[u8]) -> Arrived {
+        let Some(tls) = &mut self.tls else {
+            return Arrived { messages: self.messages(bytes), ..Arrived::default() };
+        };
+        let decrypted = tls.receive(cx, bytes);
+        let over = decrypted.over.map(DnsProblem::Tls);
+        Arrived { messages: self.messages(&decrypted.text), secured: decrypted.secured, over }
+    }
+
+    fn messages(&mut self, bytes: &[u8]) -> Vec<(QueryId, Bytes)> {
         self.unread.extend_from_slice(bytes);
         let mut messages = Vec::new();
         while let Some(length) = self.unread.first_chunk().copied().map(u16::from_be_bytes) {
@@ -76,14 +132,30 @@ impl Stream {
         self.used = now;
     }
 
-    /// Tells who waits.
-    pub(crate) fn waiting(&self) -> Vec<QueryId> {
-        self.waiting.values().copied().collect()
+    /// Tells who waits, and for which id.
+    pub(crate) fn waiting(&self) -> Vec<(u16, QueryId)> {
+        self.waiting.iter().map(|(id, query)| (*id, *query)).collect()
     }
 
     /// Tells when the connection has been without use for long enough.
     pub(crate) fn idle_until(&self) -> Instant {
         if self.waiting.is_empty() { self.used + limits::DNS_IDLE } else { Instant::NEVER }
+    }
+
+    /// Tells what it means for who waits that the connection is over.
+    pub(crate) fn end(&self) -> DnsProblem {
+        match &self.tls {
+            Some(_) => DnsProblem::Tls(TlsError::Misbehaved(CLOSED.to_owned())),
+            None => DnsProblem::TimedOut,
+        }
+    }
+
+    /// Hangs up.
+    pub(crate) fn close(mut self, cx: &mut Cx) {
+        if let Some(tls) = &mut self.tls {
+            tls.close(cx);
+        }
+        cx.close(self.transport);
     }
 }
 
@@ -97,10 +169,9 @@ mod tests {
     fn messages_find_who_waits_for_them() {
         let mut cx = Cx::new([1; 32], WallTime(0));
         let server = SocketAddr::from(([192, 0, 2, 1], 53)).into();
-        let mut stream = Stream::open(&mut cx, server);
+        let mut stream = Stream::open(&mut cx, server, None).unwrap();
         assert_eq!(stream.idle_until(), Instant::START + limits::DNS_IDLE);
-        let ids = [0, 1]
-            .map(|query| stream.send(&mut cx, QueryId(query), |id| id.to_be_bytes().to_vec()));
+        let ids = [0, 1].map(|query| stream.expect(&mut cx, QueryId(query)));
         assert_eq!(stream.idle_until(), Instant::NEVER);
 
         let message = |id: u16, text: &[u8]| {
@@ -116,8 +187,8 @@ mod tests {
             message(ids[0], b"first"),
         ]
         .concat();
-        let mut whole = stream.receive(&bytes);
-        let pieces: Vec<_> = bytes.iter().flat_map(|byte| stream.receive(&[*byte])).collect();
+        let mut whole = stream.messages(&bytes);
+        let pieces: Vec<_> = bytes.iter().flat_map(|byte| stream.messages(&[*byte])).collect();
         assert_eq!(whole, pieces);
         let (query, first) = whole.pop().unwrap();
         assert_eq!((query, &first[2..]), (QueryId(0), &b"first"[..]));
@@ -126,6 +197,6 @@ mod tests {
         let later = Instant::from_micros(7);
         ids.iter().for_each(|id| stream.forget(later, *id));
         assert_eq!(stream.idle_until(), later + limits::DNS_IDLE);
-        assert!(stream.receive(&bytes).is_empty());
+        assert!(stream.messages(&bytes).is_empty());
     }
 }

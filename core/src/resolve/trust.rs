@@ -4,7 +4,7 @@ use super::dnssec::{Insecurity, Proof, Security};
 use super::error::{LookupError, Trouble};
 use super::name::{Question, from_text};
 use super::note::LookupNote;
-use super::query::Heard;
+use super::query::{Heard, Source};
 use crate::config::{DnssecProbe, DnssecTrust, Lookup};
 use crate::context::Cx;
 use crate::machine::Remote;
@@ -43,27 +43,35 @@ impl Trust {
         }
     }
 
-    /// Tells whether the AD bit of a server counts.
-    pub(crate) fn counts(&self, server: usize) -> bool {
-        self.servers.get(server).is_some_and(|(_, trusted)| *trusted)
+    /// Tells whether the AD bit of an answer counts.
+    pub(crate) fn counts(&self, from: &Source) -> bool {
+        self.believes(from.server, from.authenticated)
+    }
+
+    /// Tells whether the AD bit of a server counts that was, over TLS, authenticated or not.
+    pub(crate) fn believes(&self, server: usize, authenticated: Option<bool>) -> bool {
+        match authenticated {
+            Some(authenticated) => authenticated && self.mode != DnssecTrust::Local,
+            None => self.servers.get(server).is_some_and(|(_, trusted)| *trusted),
+        }
     }
 
     /// Tells whether what a server said has to be validated here.
     pub(crate) fn validates(&self, heard: &Heard) -> bool {
-        let Some((server, authentic)) = heard.from else { return false };
+        let Some(from) = &heard.from else { return false };
         match self.mode {
             DnssecTrust::Trust => false,
             DnssecTrust::Local => true,
             // A server that sets the AD bit at all knows better than we do what is insecure.
-            DnssecTrust::Auto => !self.counts(server) || !authentic && !self.seen_secure,
+            DnssecTrust::Auto => !self.counts(from) || !from.authentic && !self.seen_secure,
         }
     }
 
     /// Looks at an answer. Returns the probe that is to be asked now: once, when the first
     /// answer of a trusted server is not secure.
     pub(crate) fn look(&mut self, heard: &Heard) -> Option<(DnssecProbe, Question)> {
-        let (server, authentic) = heard.from?;
-        self.seen_secure |= authentic && self.counts(server);
+        let from = heard.from.as_ref()?;
+        self.seen_secure |= from.authentic && self.counts(from);
         if self.seen_secure {
             return None;
         }
@@ -74,7 +82,7 @@ impl Trust {
 
     /// Takes the answer to the probe.
     pub(crate) fn probed(&mut self, cx: &mut Cx, probe: DnssecProbe, heard: Heard) {
-        let secure = matches!(heard.from, Some((server, true)) if self.counts(server));
+        let secure = heard.from.is_some_and(|from| from.authentic && self.counts(&from));
         let error = match heard.result {
             Ok(_) if secure => return,
             Ok(_) => None,
@@ -90,8 +98,8 @@ impl Trust {
     pub(crate) fn proved(&mut self, cx: &mut Cx, heard: &Heard, proof: &Proof) {
         if proof.security == Security::Insecure(Insecurity::Stripped)
             && std::mem::take(&mut self.tell_stripped)
-            && let Some((server, _)) = heard.from
-            && let Some((server, _)) = self.servers.get(server)
+            && let Some(from) = heard.from
+            && let Some((server, _)) = self.servers.get(from.server)
         {
             cx.tell(Event::Lookup(LookupNote::ResolverStrips(server.clone())));
         }

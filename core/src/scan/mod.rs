@@ -72,7 +72,7 @@ impl Scan {
         settings.probe.reuse = None;
         let limits = &settings.limits;
         let dane = matches!(settings.probe.level, Level::Dane | Level::DaneOnly);
-        let mut resolver = Resolver::new(&settings.probe.lookup, dane);
+        let mut resolver = Resolver::new(&settings.probe.lookup, dane, settings.probe.repeatable);
         let (questions, connections) = share_transports(&settings);
         resolver.allow(questions);
         Self {

@@ -16,11 +16,11 @@ use crate::cert::{Certificate, Digest};
 use crate::config::{
     AddressFamilies, Anchor, Config, DaneDigests, Dialect, DnssecProbe, DnssecTrust, Family,
     Groups, HostLookup, InsecureMx, Level, Lookup, MatchRule, OfferFlaw, Pin, Policy, Proxy,
-    ProxyForm, Reuse, ServerKeys, ServerNameChoice, Versions, Watch,
+    ProxyForm, Reuse, ServerKeys, ServerNameChoice, TrustStore, Versions, Watch,
 };
 use crate::random::Seed;
 use crate::report::{ClientSignature, Group};
-use crate::resolve::{ResolvConf, TrustAnchors, parse_resolver};
+use crate::resolve::{ResolvConf, ResolverTls, TrustAnchors, parse_resolver};
 use crate::time::{Instant, WallTime};
 use crate::tls::{self, Identity};
 
@@ -79,6 +79,11 @@ impl Header {
             reader.line(line).map_err(|NotAnInput| TraceError::Unreadable { line: number })?;
         }
         let mut header = reader.header;
+        let Config { lookup, policy, .. } = &mut header.config;
+        if let Some(tls) = lookup.resolvers.tls.as_mut().filter(|_| reader.resolver_roots_as_policy)
+        {
+            tls.trust = policy.trust.clone();
+        }
         header.config.policy.identity = Identity::recorded(reader.client_chains, signatures);
         Ok(header)
     }
@@ -135,7 +140,7 @@ fn write_config(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {
         writeln!(f, "await-quit no")?;
     }
     writeln!(f, "family {}", word(FAMILIES, *family))?;
-    write_lookup(f, lookup)?;
+    write_lookup(f, lookup, &policy.trust)?;
     writeln!(f, "level {}", level.word())?;
     writeln!(f, "no-tls {}", yes(*no_tls))?;
     write_policy(f, policy)?;
@@ -173,7 +178,7 @@ fn write_config(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {
     write_list(f, "watch", watched.iter().filter(|(on, _)| *on).map(|(_, name)| name))
 }
 
-fn write_lookup(f: &mut fmt::Formatter<'_>, lookup: &Lookup) -> fmt::Result {
+fn write_lookup(f: &mut fmt::Formatter<'_>, lookup: &Lookup, roots: &TrustStore) -> fmt::Result {
     let Lookup {
         hosts: HostLookup { dns, native },
         families: AddressFamilies { v4, v6 },
@@ -186,7 +191,7 @@ fn write_lookup(f: &mut fmt::Formatter<'_>, lookup: &Lookup) -> fmt::Result {
         trust_anchors,
         tell_questions,
     } = lookup;
-    let ResolvConf { servers, timeout, attempts, rotate, use_vc, trust_ad } = resolvers;
+    let ResolvConf { servers, timeout, attempts, rotate, use_vc, trust_ad, tls } = resolvers;
     writeln!(f, "lookup-dns {}", yes(*dns))?;
     writeln!(f, "lookup-native {}", yes(*native))?;
     writeln!(f, "ipv4 {}", yes(*v4))?;
@@ -200,6 +205,13 @@ fn write_lookup(f: &mut fmt::Formatter<'_>, lookup: &Lookup) -> fmt::Result {
     writeln!(f, "name-server-rotate {}", yes(*rotate))?;
     writeln!(f, "name-server-tcp {}", yes(*use_vc))?;
     writeln!(f, "name-server-trust-ad {}", yes(*trust_ad))?;
+    if let Some(ResolverTls { name, trust }) = tls {
+        let same = if *trust == *roots { "policy" } else { "own" };
+        writeln!(f, "name-server-tls {same} {}", Quoted(name.as_bytes()))?;
+        for certificate in trust.certificates().filter(|_| trust != roots) {
+            writeln!(f, "name-server-root {}", Hex(certificate.der()))?;
+        }
+    }
     writeln!(f, "dnssec {}", word(DNSSEC, *dnssec))?;
     let probe = dnssec_probe.as_ref().map(ToString::to_string).unwrap_or_default();
     writeln!(f, "dnssec-probe {}", Quoted(probe.as_bytes()))?;
@@ -285,6 +297,8 @@ fn write_list(
 struct Reader {
     header: Header,
     client_chains: Vec<Vec<Bytes>>,
+    /// The CAs for name servers are those of the policy.
+    resolver_roots_as_policy: bool,
 }
 
 impl Reader {
@@ -296,7 +310,7 @@ impl Reader {
         let (program, rustls) = (String::new(), String::new());
         let (seed, wall_time, caller) = (Seed::default(), WallTime::default(), Vec::new());
         let header = Header { program, rustls, seed, wall_time, config, caller };
-        Self { header, client_chains: Vec::new() }
+        Self { header, client_chains: Vec::new(), resolver_roots_as_policy: false }
     }
 
     /// Takes one property.
@@ -355,6 +369,18 @@ impl Reader {
             "name-server-rotate" => resolvers.rotate = yes_or_no(words)?,
             "name-server-tcp" => resolvers.use_vc = yes_or_no(words)?,
             "name-server-trust-ad" => resolvers.trust_ad = yes_or_no(words)?,
+            "name-server-tls" => {
+                self.resolver_roots_as_policy = match words.next()? {
+                    "policy" => true,
+                    "own" => false,
+                    _ => return Err(NotAnInput),
+                };
+                let (name, trust) = (words.string()?, TrustStore::default());
+                resolvers.tls = Some(ResolverTls { name, trust });
+            }
+            "name-server-root" => {
+                resolvers.tls.as_mut().ok_or(NotAnInput)?.trust.add(certificate(words)?);
+            }
             "dnssec" => lookup.dnssec = choice(DNSSEC, words)?,
             "dnssec-probe" => {
                 lookup.dnssec_probe =
@@ -530,6 +556,7 @@ mod tests {
               options timeout:7 attempts:4 rotate use-vc trust-ad",
         );
         resolvers.servers.push(parse_resolver("[::1]:5353").unwrap());
+        resolvers.tls = Some(ResolverTls { name: name("dns.example"), trust: trust.clone() });
         Config {
             destination: Destination { text: name("unix:/a b"), place: Place::Unix("/a b".into()) },
             dialect: Dialect::Lmtp,
@@ -595,7 +622,9 @@ mod tests {
 
     #[test]
     fn headers_round_trip() {
-        for config in [Config::default(), unusual()] {
+        let mut other_roots = unusual();
+        other_roots.policy.trust = TrustStore::default();
+        for config in [Config::default(), unusual(), other_roots] {
             let header = header(config);
             assert_eq!(round_trip(&header), Ok(header.clone()), "{header}");
         }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::tls::{TlsServer, TlsSetup};
 use super::{Act, Host, Peer};
 use crate::zones::Zones;
 
@@ -13,24 +14,40 @@ pub struct NameServer {
     zones: Arc<Mutex<Zones>>,
     address: IpAddr,
     tcp: bool,
+    tls: Option<TlsSetup>,
+    heard: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl NameServer {
     /// Makes one side of the name server at this address.
     pub fn new(zones: Arc<Mutex<Zones>>, address: IpAddr, tcp: bool) -> Self {
-        Self { zones, address, tcp }
+        Self { zones, address, tcp, tls: None, heard: Arc::default() }
+    }
+
+    /// Makes a name server that speaks DNS over TLS (RFC 7858).
+    pub fn over_tls(zones: Zones, tls: TlsSetup) -> Self {
+        let zones = Arc::new(Mutex::new(zones));
+        Self { tls: Some(tls), ..Self::new(zones, IpAddr::from([192, 0, 2, 53]), true) }
+    }
+
+    /// The queries that came so far, to this and to its clones.
+    pub fn heard(&self) -> Vec<Vec<u8>> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 impl Host for NameServer {
     fn accept(&self) -> Box<dyn Peer> {
-        Box::new(Conversation { server: self.clone(), unread: vec![], acts: VecDeque::new() })
+        let tls = self.tls.as_ref().map(TlsSetup::accept);
+        let (unread, acts) = (vec![], VecDeque::new());
+        Box::new(Conversation { server: self.clone(), tls, unread, acts })
     }
 }
 
 #[derive(Debug)]
 struct Conversation {
     server: NameServer,
+    tls: Option<TlsServer>,
     /// Of a stream: the beginning of a message.
     unread: Vec<u8>,
     acts: VecDeque<Act>,
@@ -38,7 +55,8 @@ struct Conversation {
 
 impl Conversation {
     fn answer(&mut self, query: &[u8]) {
-        let NameServer { zones, address, tcp } = &self.server;
+        let NameServer { zones, address, tcp, heard, .. } = &self.server;
+        heard.lock().unwrap_or_else(PoisonError::into_inner).push(query.to_vec());
         let mut zones = zones.lock().unwrap_or_else(PoisonError::into_inner);
         if zones.is_dead(*address, *tcp) {
             return self.acts.push_back(Act::Reset);
@@ -49,7 +67,14 @@ impl Conversation {
             }
             let length = u16::try_from(reply.message.len()).unwrap_or(u16::MAX).to_be_bytes();
             let prefix = if *tcp { &length[..] } else { &[] };
-            self.acts.push_back(Act::Send([prefix, &reply.message].concat().into()));
+            let message = [prefix, &reply.message].concat();
+            self.acts.push_back(match &mut self.tls {
+                None => Act::Send(message.into()),
+                Some(tls) => {
+                    tls.say(&message);
+                    Act::Send(tls.output().into())
+                }
+            });
         }
     }
 }
@@ -59,14 +84,32 @@ impl Peer for Conversation {
         if !self.server.tcp {
             return self.answer(bytes);
         }
-        self.unread.extend_from_slice(bytes);
-        for query in take_messages(&mut self.unread) {
-            self.answer(&query);
+        let Some(tls) = &mut self.tls else {
+            self.unread.extend_from_slice(bytes);
+            return self.answer_unread();
+        };
+        let (plain, error) = tls.receive(bytes);
+        let (output, closed) = (tls.output(), tls.closed_by_client());
+        if !output.is_empty() {
+            self.acts.push_back(Act::Send(output.into()));
+        }
+        self.unread.extend_from_slice(&plain);
+        self.answer_unread();
+        if error.is_some() || closed {
+            self.acts.push_back(Act::End);
         }
     }
 
     fn act(&mut self) -> Option<Act> {
         self.acts.pop_front()
+    }
+}
+
+impl Conversation {
+    fn answer_unread(&mut self) {
+        for query in take_messages(&mut self.unread) {
+            self.answer(&query);
+        }
     }
 }
 
