@@ -2,14 +2,17 @@
 
 use std::net::IpAddr;
 
+use bytes::Bytes;
 use tlsfinger_core::cert::{Certificate, Digest, Examined, GeneralName, Seconds};
 use tlsfinger_core::config::{Config, Level, MatchRule, Policy, ServerCertificates};
 use tlsfinger_core::judge::{Conclusion, Match, ResultType};
 use tlsfinger_core::machine::Endpoint;
-use tlsfinger_core::report::{Outcome, Report, Session, TlsFacts, Verdict};
+use tlsfinger_core::report::{Outcome, Report, Scouted, Session, Status, TlsFacts, Verdict};
 use tlsfinger_core::resolve::{MxSecurity, ServerReport, Target, Tlsa, TlsaFacts};
+use tlsfinger_core::tls::SuiteStatus;
 
 use crate::line::{Message, Tone};
+use crate::text::{not_used, offered};
 
 mod dnssec;
 
@@ -88,6 +91,9 @@ impl Explainer {
                 self.compared(verdict, target, page);
             }
         }
+        if let Some(scouted) = &session.scouted {
+            self.scouted(scouted, target, Seconds::from(report.began), page);
+        }
         if let Some(facts) = &observation.tls {
             certificate(facts, Seconds::from(report.began), page);
             dane(target, facts, report.level, page);
@@ -97,7 +103,41 @@ impl Explainer {
             page.field("Type", &format!("{result} (RFC 8460)"));
         }
         if conclusion != Conclusion::Satisfied {
-            page.field("To do", advice(conclusion, result, self.roots));
+            let scouted = session.scouted.as_deref();
+            page.field("To do", match scouted.and_then(Scouted::agreed) {
+                Some(flight) if !flight.is_spoken() => {
+                    "let the server speak TLS 1.2 or better 1.3 with ECDHE and AES-GCM (RFC 9325, \
+                     RFC 8996); modern mail servers refuse what it offers"
+                }
+                _ => advice(conclusion, result, self.roots),
+            });
+        }
+    }
+
+    /// Tells what a server offers that failed the handshake, and who it says it is.
+    fn scouted(&self, scouted: &Scouted, target: &Target, now: Seconds, page: &mut Page) {
+        let Some(flight) = scouted.agreed() else {
+            return page.field("Offered", "nothing that an older client could use either");
+        };
+        page.field("Offered", &format!("{}, {}", offered(flight), not_used(flight)));
+        if let Some(suite) = flight.known_suite()
+            && suite.status().0 >= SuiteStatus::ShouldNot
+        {
+            page.field("", suite.status().1);
+        }
+        let Some(verdict) = &scouted.verdict else { return };
+        let reason = verdict.reason.as_ref().map(|reason| format!(": {}", reason.error));
+        let words = match (verdict.status, reason) {
+            (Status::Anonymous, _) => "none: the server would be anonymous".to_owned(),
+            (status, Some(reason)) => format!("{status}{reason}"),
+            (status, None) => {
+                format!("{status}, by itself; without a handshake nothing is Verified")
+            }
+        };
+        page.field("Identity", &words);
+        self.compared(verdict, target, page);
+        if !flight.raw_key {
+            names_and_dates(&flight.chain, now, page);
         }
     }
 
@@ -228,8 +268,15 @@ fn lookup_failure(report: &Report, page: &mut Page) {
 
 /// Tells who the server says it is, and until when.
 fn certificate(facts: &TlsFacts, now: Seconds, page: &mut Page) {
-    let own = facts.chain.first().filter(|_| facts.certificates == ServerCertificates::X509);
-    let Some(Ok(certificate)) = own.map(|der| Certificate::parse(der.clone())) else { return };
+    if facts.certificates == ServerCertificates::X509 {
+        names_and_dates(&facts.chain, now, page);
+    }
+}
+
+fn names_and_dates(chain: &[Bytes], now: Seconds, page: &mut Page) {
+    let Some(Ok(certificate)) = chain.first().map(|der| Certificate::parse(der.clone())) else {
+        return;
+    };
     let examined = Examined::new(certificate);
     let names = examined.extensions().names();
     let dns = names.iter().filter_map(|name| match name {

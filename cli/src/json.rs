@@ -3,6 +3,7 @@
 mod certificate;
 mod dnssec;
 mod lookup;
+mod scouted;
 mod session;
 
 use std::io;

@@ -7,6 +7,8 @@ use tlsfinger_core::config::ServerCertificates;
 use tlsfinger_core::judge::Conclusion;
 use tlsfinger_core::report::{Outcome, Report, TlsFacts};
 
+use crate::text::version_and_cipher;
+
 /// The status of a check that could not be made.
 pub(crate) const UNKNOWN: u8 = 3;
 
@@ -98,7 +100,11 @@ fn summary(report: &Report, conclusion: Conclusion) -> String {
         }
         (Conclusion::Satisfied | Conclusion::NotSatisfied, None, _) => "no TLS".to_owned(),
         (Conclusion::NoStartTls, ..) => "STARTTLS not offered or refused".to_owned(),
-        (Conclusion::HandshakeFailed, ..) => "TLS handshake failed".to_owned(),
+        (Conclusion::HandshakeFailed, ..) => {
+            let scouted = worst.and_then(|session| session.scouted.as_deref()?.agreed());
+            let offered = scouted.map(|it| format!(", server offers {}", version_and_cipher(it)));
+            format!("TLS handshake failed{}", offered.unwrap_or_default())
+        }
         (Conclusion::NoDialogue, ..) => "no connection or no dialogue".to_owned(),
         (Conclusion::LookupFailed, _, Outcome::LookupFailed(error)) => error.to_string(),
         (Conclusion::LookupFailed, ..) => "lookup failed".to_owned(),

@@ -198,6 +198,8 @@ pub(crate) fn decide(
             identity: engine.identity,
         },
         proxy: options.tlsproxy.then(|| proxy(options, &parameters, level)),
+        // tlsproxy(8) speaks what it speaks.
+        scout: (wish.flaw.is_none() && !options.tlsproxy).then_some(wish.wider),
         flaw: wish.flaw,
         watch: Watch {
             messages: log.has(Log::SSL_DEBUG),
@@ -474,7 +476,12 @@ mod tests {
         let policy = Policy { suites: settings.config.policy.suites.clone(), ..Policy::default() };
         let resolvers = ResolvConf::parse(b"nameserver 192.0.2.53");
         let lookup = Lookup { resolvers, dnssec: DnssecTrust::Auto, ..Lookup::default() };
-        let expected = Config { destination, helo_name, lookup, policy, ..Config::default() };
+        let scout = settings.config.scout.clone();
+        let offered =
+            scout.as_ref().map(|it| (it.versions.len(), it.suites.len(), it.groups.len()));
+        assert_eq!(offered, Some((4, 111, 8)));
+        let expected =
+            Config { destination, helo_name, lookup, policy, scout, ..Config::default() };
         assert_eq!(settings.config, expected);
         let log = Log::SUMMARY | Log::CERTMATCH;
         let (digest, charset) = (Digest::Sha256, Charset::Utf8);

@@ -6,6 +6,7 @@ mod lookup;
 mod messages;
 mod openssl;
 mod proxied;
+mod scouted;
 mod summary;
 mod verdict;
 
@@ -24,6 +25,8 @@ use crate::line::{Message, ServerText};
 use crate::log::Log;
 use crate::program::Program;
 use crate::settings::{Settings, Show};
+
+pub(crate) use scouted::{not_used, offered, version_and_cipher};
 
 /// Tells the story of one destination.
 #[derive(Debug)]
@@ -148,6 +151,7 @@ impl Narrator {
                 self.facts = (self.show.chain && !facts.resumed).then(|| facts.clone());
             }
             Event::Proxied(peer, facts) => self.proxied(peer, facts, say),
+            Event::Scouted(peer, scouted) => self.scouted(peer, scouted, say),
             Event::Truncated(peer) => {
                 if self.show.verbose > 0 {
                     say(Message::info(format!("{peer}: connection closed without close_notify")));
@@ -160,7 +164,7 @@ impl Narrator {
     fn tell_chain(&mut self, say: &mut dyn FnMut(Message)) {
         let Some(facts) = self.facts.take() else { return };
         if facts.certificates == ServerCertificates::X509 {
-            for line in chain::lines(&facts, self.show.digest) {
+            for line in chain::lines(&facts.chain, self.show.digest) {
                 say(Message::bare(line));
             }
         }

@@ -23,6 +23,7 @@ use crate::resolve::{RouteFacts, Target};
 use crate::session::{Capabilities, Reply};
 use crate::time::{Instant, WallTime};
 use crate::tls::SessionKey;
+use crate::tls::scout::{Flight, ScoutHello};
 
 pub use tls::*;
 
@@ -70,6 +71,8 @@ pub enum Event {
     Reused(Arc<Peer>),
     /// What follows a session of a probe that reconnects.
     Reconnect(Reconnect),
+    /// A scout asked a server that failed the handshake what it would have done.
+    Scouted(Arc<Peer>, Arc<Scouted>),
     /// The server closed the connection without close_notify (RFC 8446 section 6.1).
     Truncated(Arc<Peer>),
 }
@@ -303,6 +306,34 @@ pub struct Session {
     pub verdict: Option<Arc<Verdict>>,
     /// What the verdict rests on besides the policy.
     pub grounds: Option<Arc<Grounds>>,
+    /// What a scout found out after the handshake had failed.
+    pub scouted: Option<Arc<Scouted>>,
+}
+
+/// What a server would have done that failed the handshake: another connection asked it, by a
+/// hand-made ClientHello, for what this program does not speak.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scouted {
+    /// What was asked.
+    pub hello: Arc<ScoutHello>,
+    /// What was answered; `None` if the session did not get that far.
+    pub flight: Option<Flight>,
+    /// What the certificates are worth, never [`Status::Verified`]; `None` if none can be told.
+    pub verdict: Option<Arc<Verdict>>,
+    /// What the verdict rests on besides the policy.
+    pub grounds: Option<Arc<Grounds>>,
+}
+
+impl Scouted {
+    /// Tells the flight if the server agreed to something in it.
+    pub fn agreed(&self) -> Option<&Flight> {
+        self.flight.as_ref().filter(|flight| flight.is_agreed())
+    }
+
+    /// Tells whether the server would have shown no certificate.
+    pub fn is_anonymous(&self) -> bool {
+        self.agreed().is_some_and(Flight::is_anonymous)
+    }
 }
 
 /// What a server is judged by besides the policy: enough to judge it again by another one.

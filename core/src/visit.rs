@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use crate::config::{Config, Level, MatchRule, Offer, Policy, ServerCertificates, ServerKeys};
 use crate::context::Cx;
-use crate::judge::{ReferenceNames, anchor_records, judge, pin_records};
+use crate::judge::{ReferenceNames, anchor_records, judge, judge_flight, pin_records};
 use crate::machine::{Input, IoError, Stop};
 use crate::report::{
-    Event, Grounds, LookupError, Observation, Outcome, Peer, Reconnect, Report, Scope, Session,
-    TlsFacts, Verdict,
+    Alert, Event, Grounds, LookupError, Observation, Outcome, Peer, Reconnect, Report, Scope,
+    Scouted, Session, TlsFacts, Verdict,
 };
 use crate::resolve::{NextTarget, Route, Target, Tlsa};
 use crate::session::{Approach, Approached, Farewell, Over, Plan, ProxyRequest};
 use crate::time::Instant;
-use crate::tls::{SessionCache, Setup};
+use crate::tls::scout::{Flight, FlightEnd, ScoutHello};
+use crate::tls::{SessionCache, Setup, sni_of};
 
 /// One destination from lookup to report.
 #[derive(Debug)]
@@ -43,6 +44,8 @@ pub(crate) struct Visit {
     keys: Option<ServerKeys>,
     /// Sessions wait before the handshake until somebody chooses the keys to ask for.
     held: bool,
+    /// What the session under way is to ask as a scout.
+    scout: Option<Arc<ScoutHello>>,
 }
 
 /// What became of the wish for raw public keys (RFC 7250). The library can ask for them or for
@@ -111,6 +114,7 @@ impl Visit {
                 true => RawKeys::Wanted,
                 false => RawKeys::Unwanted,
             },
+            scout: None,
             keys,
             held,
             config,
@@ -244,6 +248,9 @@ impl Visit {
             // Nothing after the connection leads to another host.
             self.route.stop(cx);
         }
+        if let Some(hello) = self.scout.take() {
+            return self.scouted(cx, approach, target, hello);
+        }
         match end {
             Approached::Secured(facts) => {
                 let (verdict, grounds) = judged(cx, &self.config, &target, &facts);
@@ -264,9 +271,13 @@ impl Visit {
                     |offer: &Arc<Offer>| offer.certificates == ServerCertificates::RawPublicKey;
                 let raw_failed =
                     observation.handshake_error.is_some() && observation.offer.iter().any(raw);
+                let question = self.question(&observation).filter(|_| !raw_failed);
                 self.keep(target.clone(), observation, None);
                 if raw_failed {
                     self.raw_keys = RawKeys::Failed;
+                }
+                if raw_failed || question.is_some() {
+                    self.scout = question.map(Arc::new);
                     self.cache = cache;
                     return self.connect(cx, target);
                 }
@@ -283,6 +294,43 @@ impl Visit {
                 }
             }
         }
+    }
+
+    /// Decides what a scout asks after a session whose handshake may have failed for want of
+    /// something that is not spoken here.
+    fn question(&self, observation: &Observation) -> Option<ScoutHello> {
+        let wider = self.config.scout.as_ref().filter(|_| !self.draining)?;
+        observation.handshake_error.as_ref().filter(|error| error.may_be_for_want())?;
+        wider.question(observation.offer.as_deref().and_then(sni_of))
+    }
+
+    /// Takes what a scout found out; the visit ends with it.
+    fn scouted(
+        &mut self,
+        cx: &mut Cx,
+        mut approach: Approach,
+        target: Box<Target>,
+        hello: Arc<ScoutHello>,
+    ) {
+        let flight = approach.flight().cloned();
+        approach.abort(cx);
+        let refused_version =
+            flight.as_ref().is_some_and(|it| it.end == FlightEnd::Refused(Alert::PROTOCOL_VERSION));
+        if refused_version && let Some(wider) = self.config.scout.as_ref() {
+            // Nothing below TLS 1.3, then; which shows less, and was not asked for so far.
+            let question = wider.above(&hello).filter(|_| !self.draining);
+            if let Some(question) = question {
+                self.scout = Some(Arc::new(question));
+                self.cache = approach.finish().1;
+                return self.connect(cx, target);
+            }
+        }
+        let scouted = Arc::new(scouted(cx, &self.config, &target, hello, flight));
+        cx.tell(Event::Scouted(target.peer.clone(), scouted.clone()));
+        if let Some(session) = self.sessions.last_mut() {
+            session.scouted = Some(scouted);
+        }
+        self.finish(cx, Outcome::Session);
     }
 
     /// Decides what a session with `target` is to do.
@@ -305,8 +353,9 @@ impl Visit {
                 Some(flaw) => Err(flaw.clone()),
                 None => Setup::new(Arc::new(offer), config.repeatable).map(Arc::new),
             }),
+            scout: self.scout.clone(),
             proxy: proxy.map(Arc::new),
-            held: self.held,
+            held: self.held && self.scout.is_none(),
             demands: format!("{:?} {:?}", target.level, target.tlsa),
             watch: config.watch,
         }
@@ -353,8 +402,16 @@ impl Visit {
     ) {
         let (verdict, grounds) = judgement.unzip();
         let began = self.began;
-        let shared = false;
-        self.sessions.push(Session { target, began, shared, observation, verdict, grounds });
+        let (shared, scouted) = (false, None);
+        self.sessions.push(Session {
+            target,
+            began,
+            shared,
+            observation,
+            verdict,
+            grounds,
+            scouted,
+        });
     }
 
     fn left(&mut self, cx: &mut Cx) {
@@ -416,6 +473,7 @@ impl Visit {
 
     fn stop(&mut self, cx: &mut Cx) {
         match mem::replace(&mut self.state, State::Over) {
+            State::Approaching(mut approach, _) if self.scout.is_some() => approach.abort(cx),
             State::Approaching(mut approach, target) => {
                 approach.abort(cx);
                 self.keep(target, approach.finish().0, None);
@@ -478,6 +536,23 @@ pub(crate) fn judged(cx: &mut Cx, config: &Config, target: &Target, facts: &TlsF
     let (policy, time) = (&config.policy, cx.wall_time());
     let verdict = judge(facts, policy, level, &tlsa, &names, time, cx.links());
     (Arc::new(verdict), Arc::new(Grounds { level, tlsa, names, time }))
+}
+
+/// Judges what a target answered to a scout.
+pub(crate) fn scouted(
+    cx: &mut Cx,
+    config: &Config,
+    target: &Target,
+    hello: Arc<ScoutHello>,
+    flight: Option<Flight>,
+) -> Scouted {
+    let (level, tlsa, names) = (target.level, usable(target), names(target));
+    let (policy, time) = (&config.policy, cx.wall_time());
+    let judged = flight.as_ref().and_then(|flight| {
+        judge_flight(flight, policy, level, &tlsa, &names, time, cx.links()).map(Arc::new)
+    });
+    let grounds = judged.as_ref().map(|_| Arc::new(Grounds { level, tlsa, names, time }));
+    Scouted { hello, flight, verdict: judged, grounds }
 }
 
 /// The TLSA records of a target that DNS lets count.

@@ -48,6 +48,16 @@ pub fn event(event: &Event) -> String {
         Event::Proxied(peer, facts) => {
             format!("{} {peer} {} {} by proxy", facts.verdict(), facts.protocol, facts.cipher)
         }
+        Event::Scouted(peer, scouted) => match scouted.agreed() {
+            None => format!("{peer} offers nothing to a scout"),
+            Some(flight) => {
+                let status = scouted.verdict.as_ref().map(|verdict| verdict.status.to_string());
+                let status = status.unwrap_or_else(|| "unjudged".to_owned());
+                let version = flight.version.map(|version| version.to_string());
+                let suite = flight.known_suite().map_or("?", |suite| suite.openssl);
+                format!("{peer} offers {} {suite}, {status}", version.unwrap_or_default())
+            }
+        },
         Event::Truncated(peer) => format!("{peer} ended without close_notify"),
         #[allow(unreachable_patterns, reason = "new events show in full until they have a line")]
         other => format!("{other:?}"),

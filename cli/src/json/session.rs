@@ -14,6 +14,7 @@ use tlsfinger_core::session::{Capabilities, Reply};
 
 use super::certificate::{certificate, raw_key};
 use super::lookup::tlsa_set;
+use super::scouted::{scheme, scouted};
 use super::{hex, io_error, milliseconds, peer, text};
 use crate::status::exit_status;
 
@@ -74,6 +75,7 @@ pub(super) fn session(session: &Session, level: Level, digest: Digest) -> Value 
             StreamEnd::Broken => "broken",
         },
         "verdict": verdict.map(judged),
+        "scouted": session.scouted.as_deref().map(|it| scouted(it, digest)),
         "timings": timings(session.began, &observation.times),
     })
 }
@@ -112,7 +114,7 @@ fn capabilities(hello: &Capabilities) -> Value {
 }
 
 fn tls(facts: &TlsFacts) -> Value {
-    let scheme = |scheme: Option<SignatureScheme>| scheme.map(|scheme| scheme_word(scheme.0));
+    let scheme = |number: Option<SignatureScheme>| number.map(scheme);
     json!({
         "version": facts.version.to_string(),
         "cipher": { "iana": facts.suite.iana, "openssl": facts.suite.openssl, "bits": facts.suite.bits },
@@ -134,30 +136,6 @@ fn tls(facts: &TlsFacts) -> Value {
 fn versions(tls12: bool, tls13: bool) -> Vec<&'static str> {
     let all = [(tls12, "TLSv1.2"), (tls13, "TLSv1.3")];
     all.into_iter().filter_map(|(offered, name)| offered.then_some(name)).collect()
-}
-
-/// The IANA name of a signature scheme (RFC 8446 section 4.2.3).
-fn scheme_word(scheme: u16) -> String {
-    match scheme {
-        0x0201 => "rsa_pkcs1_sha1",
-        0x0203 => "ecdsa_sha1",
-        0x0401 => "rsa_pkcs1_sha256",
-        0x0403 => "ecdsa_secp256r1_sha256",
-        0x0501 => "rsa_pkcs1_sha384",
-        0x0503 => "ecdsa_secp384r1_sha384",
-        0x0601 => "rsa_pkcs1_sha512",
-        0x0603 => "ecdsa_secp521r1_sha512",
-        0x0804 => "rsa_pss_rsae_sha256",
-        0x0805 => "rsa_pss_rsae_sha384",
-        0x0806 => "rsa_pss_rsae_sha512",
-        0x0807 => "ed25519",
-        0x0808 => "ed448",
-        0x0809 => "rsa_pss_pss_sha256",
-        0x080a => "rsa_pss_pss_sha384",
-        0x080b => "rsa_pss_pss_sha512",
-        other => return format!("{other:#06x}"),
-    }
-    .to_owned()
 }
 
 fn chain(facts: &TlsFacts, digest: Digest) -> Value {
@@ -220,7 +198,7 @@ fn step_problem(problem: &StepProblem) -> Value {
     }
 }
 
-fn judged(verdict: &Verdict) -> Value {
+pub(super) fn judged(verdict: &Verdict) -> Value {
     json!({
         "status": verdict.status.to_string(),
         "satisfied": verdict.satisfied,

@@ -1,7 +1,8 @@
 //! What the caller wishes to offer: versions, suites and groups.
 
 use tlsfinger_core::config::{
-    GroupLists, Groups, Level, OfferFlaw, Protocols, Versions, cipher_list,
+    GroupLists, Groups, Level, OfferFlaw, Protocols, Versions, WiderOffer, cipher_list,
+    whole_cipher_list,
 };
 use tlsfinger_core::tls::SUITES;
 
@@ -17,6 +18,8 @@ pub(super) struct Wish {
     pub(super) groups: Groups,
     /// What is wrong with it; the reference finds out when it connects.
     pub(super) flaw: Option<OfferFlaw>,
+    /// The same if it did not matter what exists here.
+    pub(super) wider: WiderOffer,
     pub(super) cipher_list: String,
     pub(super) odd_bounds: Vec<String>,
     unknown_groups: Vec<String>,
@@ -29,6 +32,7 @@ impl Wish {
             suites: Vec::new(),
             groups: Groups::default(),
             flaw: None,
+            wider: WiderOffer { versions: Vec::new(), suites: Vec::new(), groups: Vec::new() },
             cipher_list: String::new(),
             odd_bounds: Vec::new(),
             unknown_groups: Vec::new(),
@@ -36,9 +40,10 @@ impl Wish {
         // In the order of the reference: the first flaw counts.
         wish.flaw =
             wish.protocols(options).and_then(|()| wish.ciphers(options, parameters, level)).err();
-        let GroupLists { groups, unknown } =
+        let GroupLists { groups, all, unknown } =
             GroupLists::parse(&parameters.curves, &parameters.ffdhe);
         wish.groups = groups;
+        wish.wider.groups = all;
         wish.unknown_groups = unknown;
         wish
     }
@@ -56,6 +61,7 @@ impl Wish {
         let list = options.protocols.as_deref().unwrap_or(DEFAULT_PROTOCOLS);
         let protocols = Protocols::parse(list).map_err(|error| OfferFlaw::Protocols(error.0))?;
         self.versions = protocols.versions;
+        self.wider.versions = protocols.all;
         let odd = [("minimum", protocols.odd_floor), ("maximum", protocols.odd_ceiling)];
         self.odd_bounds = odd
             .into_iter()
@@ -81,8 +87,9 @@ impl Wish {
         };
         let excluded = if level >= Level::Fingerprint { "aNULL" } else { "eNULL" };
         self.cipher_list = format!("{list}:!{excluded}");
-        let selected =
-            cipher_list(&self.cipher_list).map_err(|_| OfferFlaw::Ciphers(grade.to_owned()))?;
+        let bad = |_| OfferFlaw::Ciphers(grade.to_owned());
+        let selected = cipher_list(&self.cipher_list).map_err(bad)?;
+        self.wider.suites = whole_cipher_list(&self.cipher_list).map_err(bad)?;
         // The suites of TLS 1.3 come first; no list has a say in them.
         let tls13 = SUITES.iter().map(|suite| suite.number).filter(|number| number >> 8 == 0x13);
         self.suites = tls13.chain(selected).collect();

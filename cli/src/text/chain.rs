@@ -1,15 +1,15 @@
 //! The server's certificates as text (`-C`).
 
+use bytes::Bytes;
 use pem_rfc7468::{LineEnding, encode_string};
 use tlsfinger_core::cert::{Certificate, Digest};
-use tlsfinger_core::report::TlsFacts;
 
 use super::verdict::colons;
 
 /// Writes the chain as it was sent, the server's own certificate first.
-pub(super) fn lines(facts: &TlsFacts, digest: Digest) -> Vec<String> {
+pub(super) fn lines(chain: &[Bytes], digest: Digest) -> Vec<String> {
     let mut lines = vec![String::new(), "---".to_owned(), "Certificate chain".to_owned()];
-    for (depth, der) in facts.chain.iter().enumerate() {
+    for (depth, der) in chain.iter().enumerate() {
         let Ok(certificate) = Certificate::parse(der.clone()) else {
             lines.push(format!("{depth:2} (no certificate)"));
             lines.extend(pem(der));

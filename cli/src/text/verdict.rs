@@ -22,10 +22,34 @@ impl Narrator {
         verdict: &Verdict,
         say: &mut dyn FnMut(Message),
     ) {
+        self.verification(peer, facts.resumed, verdict, say);
+        if self.show.log.has(Log::SUMMARY) {
+            let (status, nap) = (verdict.status, lower(peer));
+            let tls = summary::connection(facts, &self.client_keys);
+            let tone = match status {
+                Status::Verified => Tone::Good,
+                Status::Trusted => Tone::Doubtful,
+                // These levels demand no more.
+                _ if verdict.level <= Level::Encrypt => Tone::Doubtful,
+                Status::Untrusted | Status::Anonymous => Tone::Bad,
+            };
+            let text = format!("{status} TLS connection established to {nap}: {tls}");
+            say(Message::info(text).toned(tone));
+        }
+    }
+
+    /// Says how the certificates were verified and who they say the server is.
+    pub(super) fn verification(
+        &self,
+        peer: &Peer,
+        resumed: bool,
+        verdict: &Verdict,
+        say: &mut dyn FnMut(Message),
+    ) {
         let log = self.show.log;
         let nap = lower(peer);
         unusable(&nap, verdict, say);
-        if log.has(Log::VERBOSE) && !facts.resumed {
+        if log.has(Log::VERBOSE) && !resumed {
             for step in &verdict.steps {
                 let (depth, ok) = (step.depth, u8::from(step.result.is_ok()));
                 say(Message::info(match &step.subject {
@@ -54,7 +78,7 @@ impl Narrator {
         let shows_failure = log.has(Log::UNTRUSTED) || was_to_be;
         if !verdict.satisfied && verdict.peer.is_some() && shows_failure {
             match &verdict.reason {
-                _ if facts.resumed => say(Message::info(format!(
+                _ if resumed => say(Message::info(format!(
                     "{peer}: re-using session with untrusted peer credential, look for details \
                      earlier in the log"
                 ))),
@@ -71,18 +95,6 @@ impl Narrator {
                 "{nap}: subject_CN={subject}, issuer={issuer}, cert fingerprint={certificate}, \
                      pkey fingerprint={key}"
             )));
-        }
-        if log.has(Log::SUMMARY) {
-            let (status, tls) = (verdict.status, summary::connection(facts, &self.client_keys));
-            let tone = match status {
-                Status::Verified => Tone::Good,
-                Status::Trusted => Tone::Doubtful,
-                // These levels demand no more.
-                _ if verdict.level <= Level::Encrypt => Tone::Doubtful,
-                Status::Untrusted | Status::Anonymous => Tone::Bad,
-            };
-            let text = format!("{status} TLS connection established to {nap}: {tls}");
-            say(Message::info(text).toned(tone));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Lists of key exchange groups, as `tls_eecdh_auto_curves` and `tls_ffdhe_auto_groups` have them.
 
 use crate::report::Group;
+use crate::tls::scout::group_number;
 
 use super::Groups;
 
@@ -10,6 +11,9 @@ pub struct GroupLists {
     /// What can be offered here, in order of preference. If both lists are empty these are the
     /// defaults; otherwise there may be none.
     pub groups: Groups,
+    /// The IANA numbers of all groups named, those too that do not exist here, in order; the
+    /// defaults if there are none.
+    pub all: Vec<u16>,
     /// Names that are no group of OpenSSL's either.
     pub unknown: Vec<String>,
 }
@@ -24,7 +28,7 @@ impl GroupLists {
         let separator = |c: char| matches!(c, ',' | ':' | '/') || c.is_ascii_whitespace();
         let names = curves.split(separator).chain(ffdhe.split(separator));
         let mut groups: Vec<Group> = Vec::new();
-        let mut unknown = Vec::new();
+        let (mut all, mut unknown) = (Vec::new(), Vec::new());
         let mut nothing_was_named = true;
         let mut add = |more: &[Group]| {
             for group in more {
@@ -39,6 +43,11 @@ impl GroupLists {
             let find = |table: &[(&str, Group)]| {
                 table.iter().find(|(known, _)| known.eq_ignore_ascii_case(plain)).map(|row| row.1)
             };
+            if let Some(number) = group_number(plain)
+                && !all.contains(&number)
+            {
+                all.push(number);
+            }
             if let Some(group) = find(HERE) {
                 add(&[group]);
             } else if plain == "DEFAULT" {
@@ -50,7 +59,10 @@ impl GroupLists {
         if nothing_was_named {
             groups = Group::ALL.to_vec();
         }
-        Self { groups: Groups(groups), unknown }
+        if all.is_empty() {
+            all = DEFAULTS.to_vec();
+        }
+        Self { groups: Groups(groups), all, unknown }
     }
 }
 
@@ -66,6 +78,9 @@ const HERE: &[(&str, Group)] = &[
     ("secp521r1", Group::Secp521r1),
     ("P-521", Group::Secp521r1),
 ];
+
+/// The groups that OpenSSL offers if nobody asks for others, by number, the hybrid of 3.5 in front.
+const DEFAULTS: &[u16] = &[0x11ec, 29, 23, 30, 25, 24, 256, 257];
 
 /// Tells whether OpenSSL knows a group that does not exist here.
 fn is_elsewhere(name: &str) -> bool {

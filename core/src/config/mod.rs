@@ -19,7 +19,7 @@ pub use lookup::{
     AddressFamilies, BadDnssecProbe, DnssecProbe, DnssecTrust, HostLookup, InsecureMx, Lookup,
 };
 pub use maincf::{CompatibilityLevel, MacroError, MainCf, Overridden, Problem, SyntaxError};
-pub use offer::{Groups, Offer, OfferFlaw, ServerCertificates, ServerKeys, Versions};
+pub use offer::{Groups, Offer, OfferFlaw, ServerCertificates, ServerKeys, Versions, WiderOffer};
 pub use policy::{MalformedPin, MatchRule, Pin, Policy};
 pub use protocols::{InvalidProtocols, Protocols};
 pub use proxy::{Proxy, ProxyForm};
@@ -60,6 +60,8 @@ pub struct Config {
     /// Why the caller's wishes about these cannot be granted; each connection then ends where TLS
     /// would begin.
     pub flaw: Option<OfferFlaw>,
+    /// What a scout asks a server for that fails the handshake; `None` sends none.
+    pub scout: Option<WiderOffer>,
     /// Keep TLS sessions and reconnect to reuse them (`-r`, `-m`).
     pub reuse: Option<Reuse>,
     /// Let tlsproxy(8) do the TLS (`-X`).
@@ -215,6 +217,7 @@ impl Default for Config {
             no_tls: false,
             policy: Policy::default(),
             flaw: None,
+            scout: None,
             reuse: None,
             proxy: None,
             watch: Watch::default(),

@@ -4,7 +4,8 @@ use super::{Level, Policy, ServerNameChoice};
 use crate::cert::{Certificate, KeyKind};
 use crate::judge::ReferenceNames;
 use crate::report::{Group, TlsFacts, TlsVersion};
-use crate::tls::Identity;
+use crate::tls::scout::{self, Protocol, ScoutHello};
+use crate::tls::{Identity, Suite};
 
 /// All that the policy decides before connecting. Kept in the Observation, so that a verdict for
 /// another policy knows whether it would have asked the same question.
@@ -64,6 +65,66 @@ impl Offer {
     /// then, although the server was asked for this one.
     pub fn is_of(&self, policy: &Policy, level: Level, names: &ReferenceNames) -> bool {
         Self::of(policy, level, names).as_ref() == Some(self)
+    }
+}
+
+/// What the caller's wishes amount to if it did not matter what exists here: what a scout asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WiderOffer {
+    /// Protocol versions, the oldest first.
+    pub versions: Vec<Protocol>,
+    /// Cipher suites below TLS 1.3 by IANA number, in order of preference.
+    pub suites: Vec<u16>,
+    /// Key exchange groups by IANA number, in order of preference.
+    pub groups: Vec<u16>,
+}
+
+impl WiderOffer {
+    /// Makes the question of a scout; `None` if it would ask for nothing that is not spoken here.
+    ///
+    /// Servers below TLS 1.3 show more of themselves, so that is asked for only if nothing else is
+    /// wanted. Suites that need a secret shared before are left out.
+    pub fn question(&self, server_name: Option<String>) -> Option<ScoutHello> {
+        let older: Vec<_> =
+            self.versions.iter().copied().filter(|it| *it < Protocol::TLS13).collect();
+        let unspoken = |suite: &&u16| Suite::by_number(**suite).is_some_and(|it| !it.is_spoken());
+        let mut suites = self.suites.clone();
+        suites.retain(|suite| Suite::by_number(*suite).is_some_and(Suite::needs_no_secret));
+        let versions = if older.is_empty() { self.versions.clone() } else { older };
+        let highest = *versions.iter().max()?;
+        let is_wider = if highest == Protocol::TLS13 {
+            suites = vec![0x1302, 0x1303, 0x1301, 0x1304, 0x1305];
+            true
+        } else {
+            suites.retain(|suite| Suite::by_number(*suite).is_some_and(|it| it.exists_in(highest)));
+            highest < Protocol::TLS12
+                || versions.len() > 1
+                || suites.iter().any(|suite| unspoken(&suite))
+        };
+        if suites.is_empty() || !is_wider {
+            return None;
+        }
+        // Renegotiation is never done, so the signalling value says that it would be safe (RFC 5746).
+        suites.push(0x00ff);
+        Some(ScoutHello {
+            versions,
+            suites,
+            groups: self.groups.clone(),
+            schemes: scout::all_schemes(),
+            server_name,
+            ..ScoutHello::default()
+        })
+    }
+}
+
+impl WiderOffer {
+    /// Makes the question that follows if a server refused all versions of another one: TLS 1.3.
+    pub fn above(&self, asked: &ScoutHello) -> Option<ScoutHello> {
+        let only = Protocol::TLS13;
+        if asked.highest() == only || !self.versions.contains(&only) {
+            return None;
+        }
+        Self { versions: vec![only], ..self.clone() }.question(asked.server_name.clone())
     }
 }
 

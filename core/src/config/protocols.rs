@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::report::TlsVersion;
+use crate::tls::scout;
 
 use super::Versions;
 
@@ -11,6 +12,8 @@ use super::Versions;
 pub struct Protocols {
     /// What of it can be offered here; may be nothing.
     pub versions: Versions,
+    /// All that it allows, those too that do not exist here, the oldest first.
+    pub all: Vec<scout::Protocol>,
     /// The lowest version that the list asks for, if it is a number that no protocol has. Such a
     /// bound bounds nothing.
     pub odd_floor: Option<u32>,
@@ -43,9 +46,8 @@ impl Protocols {
         }
         let odd = |bound: u32| Some(bound).filter(|bound| !is_version_or_none(*bound));
         let (odd_floor, odd_ceiling) = (odd(floor), odd(ceiling));
-        let offers = |wanted: TlsVersion| {
-            let is_it = |protocol: &&Protocol| protocol.here == Some(wanted);
-            let number = number(wanted);
+        let offers = |number: u32| {
+            let is_it = |protocol: &&Protocol| protocol.number == Some(number);
             let above = floor == 0 || odd_floor.is_some() || number >= floor;
             let below = ceiling == 0 || odd_ceiling.is_some() || number <= ceiling;
             (included.is_empty() || included.iter().any(is_it))
@@ -53,9 +55,10 @@ impl Protocols {
                 && above
                 && below
         };
-        let versions =
-            Versions { tls12: offers(TlsVersion::Tls12), tls13: offers(TlsVersion::Tls13) };
-        Ok(Self { versions, odd_floor, odd_ceiling })
+        let here = |version| offers(number(version));
+        let versions = Versions { tls12: here(TlsVersion::Tls12), tls13: here(TlsVersion::Tls13) };
+        let all = scout::Protocol::ALL.into_iter().filter(|version| offers(version.0.into()));
+        Ok(Self { versions, all: all.collect(), odd_floor, odd_ceiling })
     }
 }
 
@@ -76,7 +79,6 @@ struct Protocol {
     name: &'static str,
     /// Its number on the wire; SSL 2 cannot be a bound.
     number: Option<u32>,
-    here: Option<TlsVersion>,
 }
 
 impl Protocol {
@@ -86,12 +88,12 @@ impl Protocol {
 }
 
 const PROTOCOLS: &[Protocol] = &[
-    Protocol { name: "SSLv2", number: None, here: None },
-    Protocol { name: "SSLv3", number: Some(0x300), here: None },
-    Protocol { name: "TLSv1", number: Some(0x301), here: None },
-    Protocol { name: "TLSv1.1", number: Some(0x302), here: None },
-    Protocol { name: "TLSv1.2", number: Some(0x303), here: Some(TlsVersion::Tls12) },
-    Protocol { name: "TLSv1.3", number: Some(0x304), here: Some(TlsVersion::Tls13) },
+    Protocol { name: "SSLv2", number: None },
+    Protocol { name: "SSLv3", number: Some(0x300) },
+    Protocol { name: "TLSv1", number: Some(0x301) },
+    Protocol { name: "TLSv1.1", number: Some(0x302) },
+    Protocol { name: "TLSv1.2", number: Some(0x303) },
+    Protocol { name: "TLSv1.3", number: Some(0x304) },
 ];
 
 /// Reads a bound: the name of a protocol, `None`, or a hexadecimal number; 0 is no bound.
@@ -151,9 +153,9 @@ mod tests {
             (">= TLSv1.2", only12),
         ];
         for (list, (tls12, tls13)) in table {
-            let versions = Versions { tls12, tls13 };
-            let expected = Protocols { versions, odd_floor: None, odd_ceiling: None };
-            assert_eq!(Protocols::parse(list), Ok(expected), "{list}");
+            let read = Protocols::parse(list).unwrap();
+            assert_eq!(read.versions, Versions { tls12, tls13 }, "{list}");
+            assert_eq!((read.odd_floor, read.odd_ceiling), (None, None), "{list}");
         }
         for bad in ["TLSv1.4", "!nosuch", ">=SSLv2", ">=nosuch", "!", "<=0x", "=TLSv1.2", ">=-1"] {
             assert_eq!(Protocols::parse(bad), Err(InvalidProtocols(bad.to_owned())));
@@ -162,8 +164,19 @@ mod tests {
 
     #[test]
     fn bounds_that_no_protocol_has_bound_nothing() {
-        let versions = Versions { tls12: true, tls13: true };
-        let expected = Protocols { versions, odd_floor: Some(0x9999), odd_ceiling: Some(0x305) };
-        assert_eq!(Protocols::parse(">=9999 <=305"), Ok(expected));
+        let read = Protocols::parse(">=9999 <=305").unwrap();
+        assert_eq!(read.versions, Versions { tls12: true, tls13: true });
+        assert_eq!((read.odd_floor, read.odd_ceiling), (Some(0x9999), Some(0x305)));
+    }
+
+    #[test]
+    fn all_protocols_that_a_list_allows() {
+        use scout::Protocol;
+        let all = |list| Protocols::parse(list).unwrap().all;
+        assert_eq!(all(""), Protocol::ALL);
+        assert_eq!(all(">=TLSv1"), Protocol::ALL[1..]);
+        assert_eq!(all("SSLv3 TLSv1.2"), [Protocol::SSL3, Protocol::TLS12]);
+        assert_eq!(all("!TLSv1 !TLSv1.2 <=TLSv1.2"), [Protocol::SSL3, Protocol::TLS11]);
+        assert_eq!(all("SSLv2"), []);
     }
 }

@@ -36,6 +36,7 @@ use crate::limits;
 use crate::report::{KeyProof, Observation, TlsFacts};
 use crate::resolve::Tlsa;
 use crate::time::WallTime;
+use crate::tls::scout::{Flight, Proof};
 
 /// Judges what a TLS server showed.
 ///
@@ -51,19 +52,70 @@ pub fn judge(
     time: WallTime,
     links: &mut LinkCache,
 ) -> Verdict {
-    let demand = Demand::new(policy, level, tlsa, names);
-    let Some(server) = facts.chain.first() else { return demand.verdict(Status::Anonymous) };
-    let raw_key = facts.certificates == ServerCertificates::RawPublicKey;
-    let chain = if raw_key { Vec::new() } else { examine(&facts.chain) };
-    let mut log = Log::default();
-    if facts.key_proof == KeyProof::Unverifiable {
-        // Whoever cannot prove to own a key may show anybody's.
-        log.fail(&chain, 0, VerifyError::UnsupportedSignature);
+    let shown = Shown {
+        chain: &facts.chain,
+        raw_key: facts.certificates == ServerCertificates::RawPublicKey,
+        is_proved: facts.key_proof != KeyProof::Unverifiable,
+    };
+    shown.judge(policy, level, tlsa, names, time, links)
+}
+
+/// Judges what a server showed to a scout, by the same rules; `None` if it may have more to show than
+/// came in plain text. Nobody makes a connection of it, so it satisfies nothing and is never
+/// [`Status::Verified`].
+pub fn judge_flight(
+    flight: &Flight,
+    policy: &Policy,
+    level: Level,
+    tlsa: &[Tlsa],
+    names: &ReferenceNames,
+    time: WallTime,
+    links: &mut LinkCache,
+) -> Option<Verdict> {
+    if !flight.is_agreed() || flight.chain.is_empty() != flight.is_anonymous() {
+        return None;
     }
-    if raw_key {
-        demand.judge_raw_key(server, log, policy)
-    } else {
-        demand.judge_chain(&chain, server, log, policy, time, links)
+    // Without a signature there is nothing to doubt yet: a client would encrypt to the key.
+    let is_proved = flight.signature.is_none_or(|signature| signature.proof == Proof::Right);
+    let shown = Shown { chain: &flight.chain, raw_key: flight.raw_key, is_proved };
+    let verdict = shown.judge(policy, level, tlsa, names, time, links);
+    let status = verdict.status.min(Status::Trusted);
+    Some(Verdict { status, satisfied: false, ..verdict })
+}
+
+/// What a server showed of itself.
+#[derive(Clone, Copy, Debug)]
+struct Shown<'a> {
+    chain: &'a [Bytes],
+    raw_key: bool,
+    /// Nothing speaks against its owning the key.
+    is_proved: bool,
+}
+
+impl Shown<'_> {
+    fn judge(
+        self,
+        policy: &Policy,
+        level: Level,
+        tlsa: &[Tlsa],
+        names: &ReferenceNames,
+        time: WallTime,
+        links: &mut LinkCache,
+    ) -> Verdict {
+        let demand = Demand::new(policy, level, tlsa, names);
+        let Self { chain: sent, raw_key, is_proved } = self;
+        let Some(server) = sent.first() else { return demand.verdict(Status::Anonymous) };
+        let chain = if raw_key { Vec::new() } else { examine(sent) };
+        let mut log = Log::default();
+        if !is_proved {
+            // Whoever cannot prove to own a key may show anybody's.
+            log.fail(&chain, 0, VerifyError::UnsupportedSignature);
+        }
+        if raw_key {
+            demand.judge_raw_key(server, log, policy)
+        } else {
+            demand.judge_chain(&chain, server, log, policy, time, links)
+        }
     }
 }
 

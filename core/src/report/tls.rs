@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::config::{OfferFlaw, ServerCertificates};
 use crate::judge::Status;
-use crate::machine::{IoError, TransportId};
+use crate::machine::{IoError, IoErrorKind, TransportId};
 use crate::tls::Suite;
 pub use crate::tls::{
     Extension, ExtensionContent, HandshakeContent, HandshakeMessage, Hello, KeyShare, Secret,
@@ -264,6 +264,42 @@ pub enum HandshakeError {
     Tls(TlsError),
     /// It was tlsproxy(8) that was to do the TLS, and did not.
     Proxy(ProxyError),
+}
+
+impl HandshakeError {
+    /// Tells whether the reason may be that the two sides have too little in common: whoever speaks
+    /// more could have agreed.
+    pub fn may_be_for_want(&self) -> bool {
+        use OfferFlaw::{NoGroup, NoSuite, NoVersion};
+        match self {
+            Self::NothingToOffer(flaw) => matches!(flaw, NoVersion | NoSuite | NoGroup),
+            // Old servers just hang up.
+            Self::Lost => true,
+            Self::Broke(error) => error.kind == IoErrorKind::Reset,
+            Self::TimedOut | Self::Proxy(_) => false,
+            Self::Tls(error) => match error {
+                TlsError::AlertReceived(alert) => alert.may_be_for_want(),
+                TlsError::Incompatible(_) | TlsError::UnsupportedKey => true,
+                TlsError::NotTls
+                | TlsError::Misbehaved(_)
+                | TlsError::BadSignature
+                | TlsError::Limit
+                | TlsError::Other(_) => false,
+            },
+        }
+    }
+}
+
+impl Alert {
+    /// The server speaks no version that it was offered (RFC 8446 section 6.2).
+    pub const PROTOCOL_VERSION: Self = Self(70);
+
+    /// Tells whether it may mean that the two sides have too little in common: handshake_failure,
+    /// protocol_version and insufficient_security say so; illegal_parameter and internal_error are
+    /// what some servers say instead.
+    pub const fn may_be_for_want(self) -> bool {
+        matches!(self.0, 40 | 47 | 70 | 71 | 80)
+    }
 }
 
 /// Why tlsproxy(8) did no TLS.

@@ -15,7 +15,7 @@ use crate::report::{
 };
 use crate::resolve::{NextTarget, Route, Target};
 use crate::time::Instant;
-use crate::visit::judged;
+use crate::visit::{judged, scouted};
 
 use super::desk::{Client, Desk, Progress, Requested};
 use super::lanes::ErrandId;
@@ -428,6 +428,10 @@ impl Call {
             let observation =
                 Observation { peer: Arc::clone(&self.target.peer), ..session.observation.clone() };
             let began = session.began;
+            let scouted = session.scouted.take().map(|it| {
+                let (hello, flight) = (it.hello.clone(), it.flight.clone());
+                Arc::new(scouted(cx, config, &self.target, hello, flight))
+            });
             *session = Session {
                 target: self.target.clone(),
                 began,
@@ -435,6 +439,7 @@ impl Call {
                 observation,
                 verdict,
                 grounds,
+                scouted,
             };
         }
         own

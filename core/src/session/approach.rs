@@ -7,6 +7,7 @@ use crate::machine::{Endpoint, Input, IoError};
 use crate::report::{Observation, Peer, ProxyFacts, TlsFacts};
 use crate::time::Instant;
 use crate::tls::SessionCache;
+use crate::tls::scout::Flight;
 
 use super::dialogue::{Dialogue, Plan, Stage};
 
@@ -79,6 +80,11 @@ impl Approach {
     /// Hangs up at once.
     pub(crate) fn abort(&mut self, cx: &mut Cx) {
         self.0.abort(cx);
+    }
+
+    /// Tells what the server answered to the question of a scout.
+    pub(crate) fn flight(&self) -> Option<&Flight> {
+        self.0.flight()
     }
 
     /// Gives back what was found out, and the TLS sessions.

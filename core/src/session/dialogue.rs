@@ -13,6 +13,7 @@ use crate::report::{
     StreamEnd, TlsError, TlsVersion, Utterance,
 };
 use crate::time::Instant;
+use crate::tls::scout::{Flight, FlightEnd, ScoutHello};
 use crate::tls::{SessionCache, SessionKey, Sessions, Setup};
 
 use super::ehlo::{Capabilities, EhloReader};
@@ -39,6 +40,9 @@ pub(crate) struct Plan {
     pub(crate) await_quit: bool,
     /// What to offer; `None` wants no TLS.
     pub(crate) tls: Option<Result<Arc<Setup>, OfferFlaw>>,
+    /// Ask this instead of making TLS: the session ends with the server's flight, and what it says
+    /// before was told.
+    pub(crate) scout: Option<Arc<ScoutHello>>,
     /// Let tlsproxy(8) do the TLS.
     pub(crate) proxy: Option<Arc<Request>>,
     /// Wait before the handshake for another plan.
@@ -259,7 +263,12 @@ impl Dialogue {
         let octets = self.reader.discard();
         if octets > 0 {
             self.observation.text_before_tls = octets;
-            cx.tell(Event::TextBeforeTls { octets });
+            if self.plan.scout.is_none() {
+                cx.tell(Event::TextBeforeTls { octets });
+            }
+        }
+        if let Some(hello) = &self.plan.scout {
+            return self.stream.start_scout(cx, hello);
         }
         let Some(Ok(setup)) = &self.plan.tls else { return };
         let (setup, watch) = (setup.clone(), self.plan.watch);
@@ -378,6 +387,10 @@ impl Dialogue {
         if self.secured {
             return Some(Ending::Well);
         }
+        if self.plan.scout.is_some() {
+            let is_over = self.stream.flight().is_some_and(|it| it.end != FlightEnd::Cut);
+            return (is_over || self.loss(cx).is_some()).then_some(Ending::Badly);
+        }
         let error = match &self.plan.tls {
             Some(Err(flaw)) => HandshakeError::NothingToOffer(flaw.clone()),
             None => HandshakeError::NothingToOffer(OfferFlaw::NoVersion),
@@ -464,7 +477,9 @@ impl Dialogue {
 
     fn fail(&mut self, cx: &mut Cx, problem: StepProblem) -> Ending {
         self.observation.problems.push((self.step, problem.clone()));
-        cx.tell(Event::StepFailed(self.step, problem));
+        if self.plan.scout.is_none() {
+            cx.tell(Event::StepFailed(self.step, problem));
+        }
         Ending::Badly
     }
 
@@ -492,10 +507,16 @@ impl Dialogue {
     /// Tells whether a step is worth telling, or would only repeat what was told.
     fn shows(&self, step: Step) -> bool {
         match (self.plan.again, self.plan.retried) {
+            _ if self.plan.scout.is_some() => false,
             (true, _) => matches!(step, Step::Greeting | Step::Quit),
             (false, true) => self.secured,
             (false, false) => true,
         }
+    }
+
+    /// Tells what the server answered to a hand-made ClientHello, if it was asked.
+    pub(super) fn flight(&self) -> Option<&Flight> {
+        self.stream.flight()
     }
 
     /// Tells why the connection did not come about.

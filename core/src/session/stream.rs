@@ -10,6 +10,7 @@ use crate::config::Watch;
 use crate::context::Cx;
 use crate::machine::{Endpoint, Input, IoError, TransportId};
 use crate::report::{Event, Peer, ProxyError, ProxyFacts, StreamEnd, TlsError, TlsFacts, TlsNote};
+use crate::tls::scout::{Flight, Scout, ScoutHello};
 use crate::tls::{Channel, Passage, Sessions, Setup};
 
 use super::tlsproxy::{Handed, Handover, Request};
@@ -26,6 +27,8 @@ pub(super) struct Stream {
 enum Layer {
     Plain,
     Tls(Box<Channel>),
+    /// A hand-made ClientHello went out; only the server's flight is read.
+    Scout(Box<Scout>),
     /// On the way to tlsproxy(8); plain again from then on, over the daemon's transport.
     Handover(Box<Handover>),
 }
@@ -70,6 +73,12 @@ impl Stream {
             }
             Input::Received(id, bytes) if *id == self.transport => Some(match &mut self.layer {
                 Layer::Plain => Arrival { text: bytes.clone(), ..Arrival::default() },
+                Layer::Scout(scout) => {
+                    if let Some(alert) = scout.receive(bytes) {
+                        cx.send(self.transport, &alert);
+                    }
+                    Arrival::default()
+                }
                 // Plain text that has no place here: the daemon was to hear it first.
                 Layer::Handover(_) => Arrival::default(),
                 Layer::Tls(channel) => {
@@ -80,7 +89,9 @@ impl Stream {
             Input::Ended(id) if *id == self.transport => {
                 let end = match &self.layer {
                     Layer::Tls(channel) if channel.is_open() => StreamEnd::Truncated,
-                    Layer::Tls(_) | Layer::Plain | Layer::Handover(_) => StreamEnd::Clean,
+                    Layer::Tls(_) | Layer::Plain | Layer::Scout(_) | Layer::Handover(_) => {
+                        StreamEnd::Clean
+                    }
                 };
                 self.end.get_or_insert((end, None));
                 Some(Arrival::default())
@@ -103,7 +114,7 @@ impl Stream {
     /// Sends text through whatever layer there is.
     pub(super) fn send(&mut self, cx: &mut Cx, text: &[u8]) -> Arrival {
         match &mut self.layer {
-            Layer::Handover(_) => Arrival::default(),
+            Layer::Scout(_) | Layer::Handover(_) => Arrival::default(),
             Layer::Plain => {
                 cx.send(self.transport, text);
                 Arrival::default()
@@ -129,6 +140,23 @@ impl Stream {
             Channel::start(self.transport, setup, random, wall_time, sessions, watch, tape);
         self.layer = Layer::Tls(Box::new(channel));
         self.follow(cx, passage)
+    }
+
+    /// Changes the layer: a hand-made ClientHello is on its way.
+    pub(super) fn start_scout(&mut self, cx: &mut Cx, hello: &Arc<ScoutHello>) {
+        let mut random = [0; 32];
+        cx.random_of(self.transport).fill(&mut random);
+        let (scout, octets) = Scout::start(hello.clone(), random);
+        cx.send(self.transport, &octets);
+        self.layer = Layer::Scout(Box::new(scout));
+    }
+
+    /// Tells what the server answered to a hand-made ClientHello.
+    pub(super) fn flight(&self) -> Option<&Flight> {
+        match &self.layer {
+            Layer::Scout(scout) => Some(scout.flight()),
+            Layer::Plain | Layer::Tls(_) | Layer::Handover(_) => None,
+        }
     }
 
     /// Begins to hand the connection to tlsproxy(8).
@@ -171,7 +199,7 @@ impl Stream {
                 }
             }
             Layer::Handover(handover) => cx.close(handover.daemon()),
-            Layer::Plain => {}
+            Layer::Plain | Layer::Scout(_) => {}
         }
         cx.close(self.transport);
     }
@@ -179,7 +207,7 @@ impl Stream {
     /// Ends the stream's life here and gives the TLS sessions back.
     pub(super) fn into_sessions(self) -> Option<Sessions> {
         match self.layer {
-            Layer::Plain | Layer::Handover(_) => None,
+            Layer::Plain | Layer::Scout(_) | Layer::Handover(_) => None,
             Layer::Tls(channel) => Some(channel.into_sessions()),
         }
     }

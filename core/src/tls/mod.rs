@@ -24,8 +24,8 @@ pub use handshake::{
 };
 pub use identity::{Identity, IdentityError};
 pub use key_log::Secret;
-pub(crate) use provider::RUSTLS;
 pub use provider::Setup;
+pub(crate) use provider::{RUSTLS, sni_of};
 pub use sessions::SessionKey;
 pub(crate) use sessions::{SessionCache, Sessions};
 pub use suites::{

@@ -69,10 +69,7 @@ impl Setup {
             .into_iter()
             .filter_map(|(wanted, version)| wanted.then_some(version))
             .collect();
-        let server_name = offer.server_name.as_ref().and_then(|name| {
-            let name = ServerName::try_from(name.to_ascii_lowercase()).ok()?;
-            matches!(name, ServerName::DnsName(_)).then_some(name)
-        });
+        let server_name = sni(&offer);
         let mut config = ClientConfig::builder_with_details(Arc::new(provider), CLOCK.clone())
             .with_protocol_versions(&versions)
             .map_err(|_| OfferFlaw::NoSuite)?
@@ -101,6 +98,17 @@ impl Setup {
     pub fn server_name(&self) -> Option<String> {
         self.config.enable_sni.then(|| self.server_name.to_str().into_owned())
     }
+}
+
+/// Tells the name for the SNI extension, if it can carry the one of the Offer.
+fn sni(offer: &Offer) -> Option<ServerName<'static>> {
+    let name = ServerName::try_from(offer.server_name.as_ref()?.to_ascii_lowercase()).ok()?;
+    matches!(name, ServerName::DnsName(_)).then_some(name)
+}
+
+/// The same as text.
+pub(crate) fn sni_of(offer: &Offer) -> Option<String> {
+    sni(offer).map(|name| name.to_str().into_owned())
 }
 
 static CLOCK: LazyLock<Arc<dyn TimeProvider>> = LazyLock::new(|| Arc::new(LentClock));

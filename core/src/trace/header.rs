@@ -16,12 +16,13 @@ use crate::cert::{Certificate, Digest};
 use crate::config::{
     AddressFamilies, Anchor, Config, DaneDigests, Dialect, DnssecProbe, DnssecTrust, Family,
     Groups, HostLookup, InsecureMx, Level, Lookup, MatchRule, OfferFlaw, Pin, Policy, Proxy,
-    ProxyForm, Reuse, ServerKeys, ServerNameChoice, TrustStore, Versions, Watch,
+    ProxyForm, Reuse, ServerKeys, ServerNameChoice, TrustStore, Versions, Watch, WiderOffer,
 };
 use crate::random::Seed;
 use crate::report::{ClientSignature, Group};
 use crate::resolve::{ResolvConf, ResolverTls, TrustAnchors, parse_resolver};
 use crate::time::{Instant, WallTime};
+use crate::tls::scout::Protocol;
 use crate::tls::{self, Identity};
 
 /// Everything that decides a run besides what the world does: written above the first line of the
@@ -125,6 +126,7 @@ fn write_config(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {
         no_tls,
         policy,
         flaw,
+        scout,
         reuse,
         proxy,
         watch,
@@ -154,6 +156,11 @@ fn write_config(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {
         Some(OfferFlaw::NoVersion) => writeln!(f, "flaw no-version")?,
         Some(OfferFlaw::NoSuite) => writeln!(f, "flaw no-suite")?,
         Some(OfferFlaw::NoGroup) => writeln!(f, "flaw no-group")?,
+    }
+    if let Some(WiderOffer { versions, suites, groups }) = scout {
+        write_list(f, "scout-versions", versions.iter().map(|version| version.0))?;
+        write_list(f, "scout-suites", suites)?;
+        write_list(f, "scout-groups", groups)?;
     }
     if let Some(Reuse { delay, limit }) = reuse {
         writeln!(f, "reuse {} {limit}", Instant::from_elapsed(*delay))?;
@@ -338,6 +345,17 @@ impl Reader {
             "level" => config.level = level(words)?,
             "no-tls" => config.no_tls = yes_or_no(words)?,
             "flaw" => config.flaw = Some(flaw(words)?),
+            "scout-versions" => {
+                let versions = numbers(words)?.into_iter().map(Protocol).collect();
+                let (suites, groups) = (Vec::new(), Vec::new());
+                config.scout = Some(WiderOffer { versions, suites, groups });
+            }
+            "scout-suites" => {
+                config.scout.as_mut().ok_or(NotAnInput)?.suites = numbers(words)?;
+            }
+            "scout-groups" => {
+                config.scout.as_mut().ok_or(NotAnInput)?.groups = numbers(words)?;
+            }
             "reuse" => {
                 config.reuse = Some(Reuse { delay: duration(words)?, limit: words.parse()? });
             }
@@ -476,6 +494,14 @@ fn certificate(words: &mut Words<'_>) -> Result<Certificate, NotAnInput> {
     Certificate::parse(words.octets()?.into()).map_err(|_| NotAnInput)
 }
 
+fn numbers(words: &mut Words<'_>) -> Result<Vec<u16>, NotAnInput> {
+    let mut numbers = Vec::new();
+    while !words.0.is_empty() {
+        numbers.push(words.parse()?);
+    }
+    Ok(numbers)
+}
+
 fn duration(words: &mut Words<'_>) -> Result<Duration, NotAnInput> {
     words.parse::<Instant>().map(Instant::elapsed)
 }
@@ -604,6 +630,11 @@ mod tests {
                 identity: Identity::default(),
             },
             flaw: Some(OfferFlaw::Ciphers(name("high"))),
+            scout: Some(WiderOffer {
+                versions: vec![Protocol::SSL3, Protocol::TLS12],
+                suites: vec![0x35, 0x39],
+                groups: vec![29, 23],
+            }),
             reuse: Some(Reuse { delay: Duration::from_secs(3), limit: 9 }),
             proxy: Some(Proxy {
                 socket: "/a b".into(),

@@ -1,6 +1,7 @@
 //! Peers: the far end of a transport, sans-IO, so that the virtual world and real sockets run the
 //! very same ones.
 
+mod legacy;
 mod mail;
 pub(crate) mod names;
 mod script;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+pub use legacy::{Heard, Legacy, Refusal};
 pub use mail::{Journal, MailServer};
 pub use names::NameServer;
 pub use script::{Answer, Script};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::legacy::Legacy;
 use super::mail::{Journal, MailServer};
 use super::tls::TlsSetup;
 use super::{Host, Peer};
@@ -20,6 +21,7 @@ pub struct Script {
     pub(super) answers_inside: BTreeMap<String, Answer>,
     pub(super) tls: TlsSetup,
     pub(super) wrapper: bool,
+    legacy: Option<Box<Legacy>>,
     pub(super) journal: Journal,
 }
 
@@ -49,6 +51,7 @@ impl Script {
             answers_inside: BTreeMap::new(),
             tls: TlsSetup::default(),
             wrapper: false,
+            legacy: None,
             journal: Journal::default(),
         }
         .on("EHLO", "250-mx.example.org\r\n250 STARTTLS\r\n")
@@ -96,6 +99,12 @@ impl Script {
         self
     }
 
+    /// Lets a hand-built server play instead.
+    pub fn legacy(mut self, legacy: Legacy) -> Self {
+        self.legacy = Some(Box::new(legacy));
+        self
+    }
+
     /// Tells what the servers of this script and its clones hear.
     pub fn journal(&self) -> Journal {
         self.journal.clone()
@@ -104,7 +113,10 @@ impl Script {
 
 impl Host for Script {
     fn accept(&self) -> Box<dyn Peer> {
-        Box::new(MailServer::new(self))
+        match &self.legacy {
+            Some(legacy) => legacy.accept(),
+            None => Box::new(MailServer::new(self)),
+        }
     }
 }
 

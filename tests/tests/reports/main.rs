@@ -6,4 +6,5 @@ mod json;
 mod nagios;
 mod outcomes;
 mod output;
+mod scouted;
 mod terminal;

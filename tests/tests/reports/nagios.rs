@@ -25,6 +25,7 @@ fn states() {
         ("DANE, other key", &[], "TLSFINGER CRITICAL: d.test:", 2),
         ("no STARTTLS", &[], "TLSFINGER CRITICAL: [127.0.0.1]:", 2),
         ("handshake lost", &[], "TLSFINGER CRITICAL: [127.0.0.1]:", 2),
+        ("TLS 1.0 only", &[], "TLSFINGER CRITICAL: [127.0.0.1]:", 2),
         ("nobody listens", &[], "TLSFINGER CRITICAL: [127.0.0.1]:", 2),
         ("SERVFAIL", &[], "TLSFINGER UNKNOWN: d.test:", 3),
         ("may", &["-lnosuch"], "TLSFINGER UNKNOWN: Invalid TLS level", 3),

@@ -7,7 +7,7 @@ use rustls::NamedGroup;
 use tlsfinger_tests::certs::{self, KeyType};
 use tlsfinger_tests::dns_server::DnsServer;
 use tlsfinger_tests::loopback::{Loopback, Scratch};
-use tlsfinger_tests::peer::{Answer, ClientAuth, Script, Tickets, TlsSetup};
+use tlsfinger_tests::peer::{Answer, ClientAuth, Legacy, Script, Tickets, TlsSetup};
 use tlsfinger_tests::program;
 
 /// A way to cause an outcome: what is there, and how the program is called.
@@ -107,6 +107,7 @@ pub(crate) fn causes() -> Vec<Cause> {
     let expired = TlsSetup::default().identity(certs::expired(KeyType::P256));
     let left = |days| tls(TlsSetup::default().identity(certs::expiring(KeyType::P256, days)));
     let hostile = "250-\u{1b}[31mmx\u{fc}\r\n250-SIZE 10\x07\r\n250-X\u{202e}\r\n250 STARTTLS\r\n";
+    let old = |version, suites: &[u16]| Some(Script::smtp().legacy(Legacy::new(version, suites)));
     let end = || Answer::silence().end();
     let verify = "-lverify -FCA [127.0.0.1]:PORT mx.example.org";
     let c = |name, script, zones, arguments, status, result| Cause {
@@ -185,6 +186,27 @@ pub(crate) fn causes() -> Vec<Cause> {
             "validation-failure",
         ),
         c("handshake lost", tls(TlsSetup::instead(end())), "", LITERAL, 4, "validation-failure"),
+        c("TLS 1.0 only", old(0x301, &[0x35]), "", verify, 4, "validation-failure"),
+        c("DHE only", old(0x303, &[0x9f]), "", LITERAL, 4, "validation-failure"),
+        c("anonymous", old(0x303, &[0xc018, 0x34]), "", LITERAL, 4, "validation-failure"),
+        c(
+            "SSL 3 only",
+            old(0x300, &[0x05]),
+            "",
+            "-p= -lmay [127.0.0.1]:PORT",
+            4,
+            "validation-failure",
+        ),
+        c(
+            "wrong signature of old",
+            Some(
+                smtp().legacy(Legacy { spoils_signatures: true, ..Legacy::new(0x303, &[0xc028]) }),
+            ),
+            "",
+            LITERAL,
+            4,
+            "validation-failure",
+        ),
         c(
             "client certificate required",
             tls(TlsSetup::only_12().client_auth(ClientAuth::Required)),

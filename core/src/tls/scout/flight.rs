@@ -112,6 +112,16 @@ impl Flight {
         self.extensions.iter().find(|extension| extension.0 == kind).map(|extension| &extension.1)
     }
 
+    /// Tells whether the server chose to show no certificate.
+    pub fn is_anonymous(&self) -> bool {
+        self.known_suite().is_some_and(|suite| suite.authentication == Authentication::None)
+    }
+
+    /// Tells whether this program speaks the version and the suite.
+    pub fn is_spoken(&self) -> bool {
+        self.version >= Some(Protocol::TLS12) && self.known_suite().is_some_and(Suite::is_spoken)
+    }
+
     /// Tells whether the server agreed to something: it said version and suite, and nothing went
     /// wrong behind that.
     pub fn is_agreed(&self) -> bool {

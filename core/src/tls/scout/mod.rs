@@ -13,7 +13,8 @@ mod tests;
 
 pub use flight::{Flight, FlightEnd, KeyExchange, ServerSignature};
 pub use hello::{Protocol, ScoutHello};
-pub use names::{group_bits, group_name, scheme_name};
+pub(crate) use names::all_schemes;
+pub use names::{group_bits, group_name, group_number, scheme_name};
 pub use proof::Proof;
 
 use std::sync::Arc;

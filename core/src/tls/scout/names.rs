@@ -6,6 +6,19 @@ pub fn group_name(number: u16) -> Option<&'static str> {
     GROUPS.iter().find(|group| group.0 == number).map(|group| group.1)
 }
 
+/// Finds a group by its name, or by OpenSSL's or NIST's.
+pub fn group_number(name: &str) -> Option<u16> {
+    let name = match name.to_ascii_lowercase().as_str() {
+        "prime256v1" | "p-256" => "secp256r1",
+        "p-384" => "secp384r1",
+        "p-521" => "secp521r1",
+        "p-224" => "secp224r1",
+        "prime192v1" | "p-192" => "secp192r1",
+        _ => name,
+    };
+    GROUPS.iter().find(|group| group.1.eq_ignore_ascii_case(name)).map(|group| group.0)
+}
+
 /// Tells the size of a group: bits of the field, or of the prime. For ML-KEM, the number in its name.
 pub fn group_bits(number: u16) -> Option<u16> {
     GROUPS.iter().find(|group| group.0 == number).map(|group| group.2)
@@ -14,6 +27,11 @@ pub fn group_bits(number: u16) -> Option<u16> {
 /// Tells the name of a signature scheme; pairs of hash and signature of TLS 1.2 have one too.
 pub fn scheme_name(number: u16) -> Option<&'static str> {
     SCHEMES.iter().find(|scheme| scheme.0 == number).map(|scheme| scheme.1)
+}
+
+/// All signature schemes, the likeliest first.
+pub(crate) fn all_schemes() -> Vec<u16> {
+    SCHEMES.iter().map(|scheme| scheme.0).collect()
 }
 
 /// Groups that are asked for, the likeliest first.

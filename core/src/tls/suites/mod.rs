@@ -6,6 +6,8 @@ mod table;
 
 use std::fmt;
 
+use super::scout::Protocol;
+
 pub use table::{OPENSSL, OTHERS};
 
 /// A cipher suite.
@@ -163,6 +165,23 @@ impl Suite {
     /// Tells whether this program can complete a handshake with it.
     pub fn is_spoken(&self) -> bool {
         SUITES.contains(self)
+    }
+
+    /// Tells whether client and server need nothing in common beforehand.
+    pub const fn needs_no_secret(&self) -> bool {
+        use Exchange::{DhePsk, EcdhePsk, Krb5, Psk, RsaPsk, Srp};
+        !matches!(self.exchange, Psk | RsaPsk | DhePsk | EcdhePsk | Srp | Krb5)
+    }
+
+    /// Tells whether a protocol version has the suite.
+    pub fn exists_in(&self, version: Protocol) -> bool {
+        let since = match self.since {
+            Since::Ssl3 => Protocol::SSL3,
+            Since::Tls10 => Protocol::TLS10,
+            Since::Tls12 => Protocol::TLS12,
+            Since::Tls13 => return version == Protocol::TLS13,
+        };
+        since <= version && version < Protocol::TLS13
     }
 
     /// Tells whether the session's keys stay safe when the server's key is lost.

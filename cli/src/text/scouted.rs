@@ -1,0 +1,90 @@
+//! What a scout found out about a server that failed the handshake.
+
+use std::fmt::Write as _;
+
+use tlsfinger_core::report::{Peer, Scouted};
+use tlsfinger_core::tls::scout::{Flight, KeyExchange, Proof, Protocol, group_name};
+use tlsfinger_core::tls::{Exchange, Suite};
+
+use super::{Narrator, chain, lower};
+use crate::line::{Message, Tone};
+use crate::log::Log;
+
+impl Narrator {
+    /// Tells what the server would have done; nothing if it agreed to nothing.
+    pub(super) fn scouted(&self, peer: &Peer, scouted: &Scouted, say: &mut dyn FnMut(Message)) {
+        let Some(flight) = scouted.agreed() else { return };
+        let nap = lower(peer);
+        if let Some(verdict) = &scouted.verdict {
+            self.verification(peer, false, verdict, say);
+        }
+        if flight.signature.is_some_and(|signature| signature.proof == Proof::Wrong) {
+            let words = "the signature of its key exchange is wrong";
+            say(Message::warning(format!("{nap}: {words}")));
+        }
+        if self.show.log.has(Log::SUMMARY) {
+            let (words, why) = (offered(flight), not_used(flight));
+            let text = format!("TLS offered by {nap}: {words}, {why}");
+            say(Message::info(text).toned(Tone::Bad));
+        }
+        if flight.is_anonymous() {
+            say(Message::info("Server is anonymous"));
+        } else if self.show.chain && !flight.raw_key {
+            let lines = chain::lines(&flight.chain, self.show.digest);
+            lines.into_iter().map(Message::bare).for_each(say);
+        }
+    }
+}
+
+/// Tells protocol, cipher and key exchange that a server chose.
+pub(crate) fn offered(flight: &Flight) -> String {
+    let mut words = version_and_cipher(flight);
+    let suite = flight.known_suite();
+    let _ = match (flight.key_exchange, suite.map(|suite| suite.exchange)) {
+        (Some(KeyExchange::Dhe { group: Some(group), .. }), _) => {
+            write!(words, " key-exchange DHE ({})", name(group))
+        }
+        (Some(KeyExchange::Dhe { bits, group: None }), _) => {
+            write!(words, " key-exchange DHE ({bits} bits)")
+        }
+        (Some(KeyExchange::Ecdhe(group)), _) => {
+            write!(words, " key-exchange ECDHE ({})", name(group))
+        }
+        (Some(KeyExchange::ExplicitCurve), _) => write!(words, " key-exchange ECDHE (own curve)"),
+        (Some(KeyExchange::ExportRsa { bits }), _) => {
+            write!(words, " key-exchange RSA ({bits} bits, export)")
+        }
+        (None, Some(Exchange::Rsa)) => write!(words, " key-exchange RSA"),
+        (None, Some(Exchange::Dh)) => write!(words, " key-exchange DH"),
+        (None, Some(Exchange::Ecdh)) => write!(words, " key-exchange ECDH"),
+        (None, _) => match flight.group {
+            Some(group) => write!(words, " key-exchange {}", name(group)),
+            None => Ok(()),
+        },
+    };
+    words
+}
+
+/// Tells protocol and cipher that a server chose.
+pub(crate) fn version_and_cipher(flight: &Flight) -> String {
+    let version = flight.version.unwrap_or(Protocol(0));
+    match flight.known_suite() {
+        Some(Suite { openssl, bits, algorithm_bits, .. }) => {
+            format!("{version} with cipher {openssl} ({bits}/{algorithm_bits} bits)")
+        }
+        None => format!("{version} with cipher 0x{:04x}", flight.suite.unwrap_or_default()),
+    }
+}
+
+/// Tells why nothing came of it.
+pub(crate) fn not_used(flight: &Flight) -> &'static str {
+    match flight.is_spoken() {
+        false => "not spoken by this program",
+        // Something else stood in the way: the group, the kind of key, its signature.
+        true => "not completed by this program",
+    }
+}
+
+fn name(group: u16) -> String {
+    group_name(group).map_or_else(|| format!("group 0x{group:04x}"), str::to_owned)
+}

@@ -1,0 +1,75 @@
+//! Servers that speak what this program does not: every form of what is told of them.
+
+use crate::outcomes::cause;
+
+/// Runs the program without the dialogue, with more options.
+fn lines(name: &str, options: &[&str]) -> Vec<String> {
+    let output = cause(name).run(&[&["-c"], options].concat());
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(replace_port).collect()
+}
+
+/// The port changes from run to run.
+fn replace_port(line: &str) -> String {
+    match line.split_once("[127.0.0.1]:") {
+        Some((before, after)) => {
+            let after = after.trim_start_matches(|c: char| c.is_ascii_digit());
+            format!("{before}NAP{after}")
+        }
+        None => line.to_owned(),
+    }
+}
+
+#[test]
+fn lines_of_a_probe() {
+    let told = lines("TLS 1.0 only", &[]);
+    let [error, problem, matched, identity, offered] = &told[..] else { panic!("{told:#?}") };
+    assert!(error.starts_with("tlsfinger: SSL_connect error to "), "{error}");
+    assert!(problem.ends_with("tlsv1 alert protocol version:SSL alert number 70:"), "{problem}");
+    assert_eq!(matched, "tlsfinger: 127.0.0.1NAP: matched peername: mx.example.org");
+    assert!(identity.contains(": subject_CN=mx.example.org, issuer=Test Root, "), "{identity}");
+    assert_eq!(
+        offered,
+        "tlsfinger: TLS offered by 127.0.0.1NAP: TLSv1 with cipher AES256-SHA (256/256 bits) \
+         key-exchange RSA, not spoken by this program"
+    );
+    let last = |name| lines(name, &[]).pop().unwrap();
+    assert_eq!(last("anonymous"), "tlsfinger: Server is anonymous");
+    let dhe = last("DHE only");
+    assert!(dhe.ends_with(
+        "TLSv1.2 with cipher DHE-RSA-AES256-GCM-SHA384 (256/256 bits) key-exchange DHE (1024 bits), \
+         not spoken by this program"
+    ));
+    let told = lines("wrong signature of old", &[]);
+    let wrong = "127.0.0.1NAP: the signature of its key exchange is wrong";
+    assert!(told.contains(&format!("tlsfinger: warning: {wrong}")), "{told:#?}");
+    // No verdict of a connection: there was none.
+    assert!(told.iter().all(|line| !line.contains(" TLS connection established ")));
+}
+
+#[test]
+fn with_certificates_and_without_anything() {
+    let told = lines("DHE only", &["-C"]);
+    assert_eq!(told.iter().filter(|line| *line == "-----BEGIN CERTIFICATE-----").count(), 2);
+    let quiet = lines("DHE only", &["-Lnone"]);
+    assert!(quiet.iter().all(|line| !line.contains("TLS offered by")), "{quiet:#?}");
+}
+
+#[test]
+fn monitoring_and_explanations() {
+    let nagios = lines("DHE only", &["--nagios"]);
+    let offers =
+        "TLS handshake failed, server offers TLSv1.2 with cipher DHE-RSA-AES256-GCM-SHA384";
+    assert!(nagios[0].contains(offers), "{nagios:?}");
+    let text = lines("TLS 1.0 only", &["--explain"]).join("\n");
+    assert!(text.contains("\n  Offered   TLSv1 with cipher AES256-SHA"), "{text}");
+    assert!(
+        text.contains("\n            SHOULD NOT negotiate cipher suites based on RSA key"),
+        "{text}"
+    );
+    assert!(text.contains("\n  Identity  Trusted"), "{text}");
+    assert!(text.contains("\n  Names     mx.example.org\n"), "{text}");
+    assert!(text.contains("\n  To do     let the server speak TLS 1.2"), "{text}");
+    let anonymous = lines("anonymous", &["--explain"]).join("\n");
+    assert!(anonymous.contains("\n  Identity  none: the server would be anonymous"), "{anonymous}");
+}

@@ -1,0 +1,245 @@
+//! Servers that speak what this program does not: what is told of them, and what they hear.
+
+use tlsfinger_core::Probe;
+use tlsfinger_core::config::{Config, Level, Protocols, WiderOffer, whole_cipher_list};
+use tlsfinger_core::judge::Conclusion;
+use tlsfinger_core::report::{Alert, Scouted, Status};
+use tlsfinger_core::tls::scout::{FlightEnd, KeyExchange, Proof};
+use tlsfinger_tests::peer::{Legacy, Refusal};
+use tlsfinger_tests::playbook::*;
+use tlsfinger_tests::setting::{self, PEER};
+use tlsfinger_tests::world::{Link, Run};
+
+/// What Postfix 3.11's grade medium selects; at levels that verify, no anonymous suites.
+fn wider(protocols: &str, level: Level) -> WiderOffer {
+    let excluded = if level >= Level::Fingerprint { "aNULL" } else { "eNULL" };
+    let list = format!("aNULL:-aNULL:HIGH:MEDIUM:!kDH:!kECDH:!aDSS:!MD5:@STRENGTH:!{excluded}");
+    WiderOffer {
+        versions: Protocols::parse(protocols).unwrap().all,
+        suites: whole_cipher_list(&list).unwrap(),
+        groups: vec![29, 23, 24],
+    }
+}
+
+fn config(level: Level) -> Config {
+    Config { level, scout: Some(wider(">=TLSv1", level)), ..setting::config() }
+}
+
+fn run(config: &Config, server: &Legacy) -> Run<Probe> {
+    let run = setting::world(config)
+        .listen(setting::place(config), Link::default(), server.clone())
+        .run();
+    assert_eq!(run.replay(setting::probe(config)), Ok(()));
+    run
+}
+
+fn scouted(run: &Run<Probe>) -> &Scouted {
+    run.report().sessions[0].scouted.as_deref().expect("a scout was sent")
+}
+
+const FAILED: &str = "handshake with mx.example.org[192.0.2.1]:25 failed: Tls(AlertReceived(Alert(";
+
+#[test]
+fn what_old_servers_offer() {
+    let table: [(u16, &[u16], &str, &str); 9] = [
+        (0x301, &[0x35], "70", "TLSv1 AES256-SHA, Untrusted"),
+        (0x302, &[0x2f, 0x35], "70", "TLSv1.1 AES128-SHA, Untrusted"),
+        (0x303, &[0x9f], "40", "TLSv1.2 DHE-RSA-AES256-GCM-SHA384, Untrusted"),
+        (0x303, &[0xc028], "40", "TLSv1.2 ECDHE-RSA-AES256-SHA384, Untrusted"),
+        (0x303, &[0x2f], "40", "TLSv1.2 AES128-SHA, Untrusted"),
+        (0x303, &[0x34], "40", "TLSv1.2 ADH-AES128-SHA, Anonymous"),
+        (0x301, &[0xc018], "70", "TLSv1 AECDH-AES128-SHA, Anonymous"),
+        // It goes below what it was offered.
+        (0x300, &[0x35], "70", "SSLv3 AES256-SHA, Untrusted"),
+        // Asked for by nobody.
+        (0x303, &[0x05], "40", ""),
+    ];
+    for (version, suites, alert, offered) in table {
+        let config = config(Level::May);
+        let server = Legacy::new(version, suites);
+        let run = run(&config, &server);
+        let told = run.transcript();
+        let failed = format!("{FAILED}{alert})))");
+        let offered = match offered {
+            "" => format!("{PEER} offers nothing to a scout"),
+            offered => format!("{PEER} offers {offered}"),
+        };
+        assert_eq!(told[told.len() - 2..], [failed, offered]);
+        // One connection each; nothing of the second dialogue is told again.
+        assert_eq!(server.hellos(), 2);
+        assert_eq!(told.iter().filter(|line| line.starts_with("> ")).count(), 2);
+        let report = run.report();
+        assert_eq!((report.sessions.len(), report.conclusion()), (1, Conclusion::HandshakeFailed));
+        let scouted = scouted(&run);
+        let verified = scouted.verdict.as_ref().map(|it| (it.status, it.satisfied));
+        assert!(verified.is_none_or(|(status, satisfied)| status < Status::Verified && !satisfied));
+    }
+}
+
+#[test]
+fn a_scout_step_by_step() {
+    let config = Config {
+        wrapper: true,
+        scout: Some(wider("TLSv1", Level::Secure)),
+        ..config(Level::Secure)
+    };
+    let hello = [1, 3, 1];
+    let is_hello = move |bytes: &[u8]| bytes[..3] == [22, 3, 1] && bytes[5] == hello[0];
+    let alert = [21, 3, 1, 0, 2, 2, 40];
+    let suite = [0, 0x2f];
+    let server_hello = [&[2, 0, 0, 38, 3, 1][..], &[9; 32], &[0], &suite, &[0]].concat();
+    let certificate = [11, 0, 0, 7, 0, 0, 4, 0, 0, 1, 1];
+    let flight = [&server_hello[..], &certificate, &[14, 0, 0, 0]].concat();
+    let record = [&[22, 3, 1, 0, flight.len() as u8][..], &flight].concat();
+    let farewell = [21, 3, 1, 0, 2, 2, 90];
+    Playbook::new(setting::probe(&config))
+        .start([find(0, "mx.example.org"), wait_for_ever()])
+        .at(5, found(0, ["192.0.2.1"]), [open(0, tcp("192.0.2.1:25")), wait(30_005)])
+        .at(
+            20,
+            opened(0),
+            [
+                tell(&format!("connected to {PEER}")),
+                tell(&format!("negotiating with {PEER}")),
+                send_if(0, "a ClientHello", is_hello),
+                wait(30_020),
+            ],
+        )
+        .at(
+            30,
+            received(0, alert),
+            [tell(&format!("{FAILED}40)))")), close(0), open(1, tcp("192.0.2.1:25")), wait(30_030)],
+        )
+        .at(31, ended(0), [wait(30_030)])
+        .at(
+            40,
+            opened(1),
+            [
+                send_if(1, "a ClientHello of TLS 1.0", move |bytes| {
+                    is_hello(bytes) && bytes[9..11] == hello[1..]
+                }),
+                wait(30_040),
+            ],
+        )
+        .at(50, received(1, &record[..60]), [wait(30_040)])
+        .at(
+            60,
+            received(1, &record[60..]),
+            [
+                send(1, farewell),
+                close(1),
+                tell(&format!("{PEER} offers TLSv1 AES128-SHA, Untrusted")),
+                finished_if("with what was scouted", |report| {
+                    let scouted = report.sessions[0].scouted.as_ref().unwrap();
+                    scouted.flight.as_ref().unwrap().end == FlightEnd::Done
+                }),
+                wait(2060),
+            ],
+        )
+        .at(70, ended(1), [done()])
+        .finish();
+}
+
+#[test]
+fn servers_turn_down_in_their_own_ways() {
+    let refusals = [Refusal::Alert, Refusal::End, Refusal::Reset];
+    for refusal in refusals {
+        let server = Legacy { refusal, ..Legacy::new(0x301, &[0x35]) };
+        let run = run(&config(Level::May), &server);
+        assert!(scouted(&run).agreed().is_some(), "{:?}", server.refusal);
+    }
+    // Whoever says something else is not asked again.
+    for alert in [10, 42, 112, 116] {
+        let octets = vec![21, 3, 1, 0, 2, 2, alert];
+        let server = Legacy { refusal: Refusal::Say(octets.into()), ..Legacy::new(0x301, &[0x35]) };
+        let run = run(&config(Level::May), &server);
+        assert_eq!((server.hellos(), &run.report().sessions[0].scouted), (1, &None));
+    }
+}
+
+#[test]
+fn only_what_was_wished_for_is_asked() {
+    let server = || Legacy::new(0x303, &[0xc02f]);
+    // This program could have agreed, so nothing is left to ask.
+    let spoken = WiderOffer { suites: vec![0xc02f], ..wider("TLSv1.2", Level::May) };
+    let other_groups = Config { scout: Some(spoken), ..config(Level::May) };
+    let picky = Legacy { groups: vec![30], ..server() };
+    let run_of_it = run(&other_groups, &picky);
+    assert_eq!(run_of_it.report().sessions[0].scouted, None);
+    // Nobody sends a scout where it is not configured.
+    let old = Legacy::new(0x301, &[0x35]);
+    let plain = setting::config();
+    let run_of_it = run(&plain, &old);
+    assert_eq!((old.hellos(), &run_of_it.report().sessions[0].scouted), (1, &None));
+    // SSL 3 only if -p says so.
+    let ancient = Legacy::new(0x300, &[0x35]);
+    let ssl3 = Config { scout: Some(wider("", Level::May)), ..config(Level::May) };
+    let run_of_it = run(&ssl3, &ancient);
+    let flight = scouted(&run_of_it).agreed().unwrap();
+    assert_eq!(flight.version.unwrap().to_string(), "SSLv3");
+    // Anonymous suites only where nothing is verified.
+    let anonymous = Legacy::new(0x303, &[0x34, 0xc018]);
+    let run_of_it = run(&config(Level::Secure), &anonymous);
+    assert!(scouted(&run_of_it).agreed().is_none());
+}
+
+#[test]
+fn a_server_of_tls_13_alone_is_asked_once_more() {
+    // Only a group that is not spoken here.
+    let server = Legacy { groups: vec![24], ..Legacy::new(0x304, &[0x1302]) };
+    let mut config = config(Level::May);
+    config.policy.groups.0.truncate(2);
+    let run = run(&config, &server);
+    let flight = scouted(&run).agreed().unwrap();
+    assert_eq!((flight.end, flight.group), (FlightEnd::Retry, Some(24)));
+    // Its certificate is encrypted: there is nothing to judge.
+    assert_eq!(scouted(&run).verdict, None);
+    assert_eq!(server.hellos(), 3);
+}
+
+#[test]
+fn signatures_prove_or_do_not() {
+    let good = Legacy::new(0x303, &[0xc028]);
+    let bad = Legacy { spoils_signatures: true, ..good.clone() };
+    for (server, proof) in [(good, Proof::Right), (bad, Proof::Wrong)] {
+        let run = run(&config(Level::May), &server);
+        let flight = scouted(&run).agreed().unwrap();
+        assert_eq!(flight.signature.unwrap().proof, proof);
+        assert_eq!(flight.key_exchange, Some(KeyExchange::Ecdhe(29)));
+    }
+}
+
+#[test]
+fn a_policy_that_fits_is_still_not_satisfied() {
+    let mut config = config(Level::Secure);
+    config.policy.trust.add_pem(tlsfinger_tests::certs::root_pem().as_bytes()).unwrap();
+    config.policy.matches = vec!["mx.example.org".into()];
+    let run = run(&config, &Legacy::new(0x301, &[0x35]));
+    let verdict = scouted(&run).verdict.clone().unwrap();
+    assert_eq!(
+        (verdict.status, verdict.satisfied, &verdict.reason),
+        (Status::Trusted, false, &None)
+    );
+    assert_eq!(verdict.peername.as_deref(), Some("mx.example.org"));
+    assert_eq!(run.report().conclusion(), Conclusion::HandshakeFailed);
+}
+
+#[test]
+fn the_second_session_may_fail_too() {
+    let old = |octets: Vec<u8>| Legacy {
+        refusal: Refusal::Say(octets.into()),
+        ..Legacy::new(0x200, &[])
+    };
+    let config = config(Level::May);
+    for (octets, end) in
+        [(vec![21, 3, 1, 0, 2, 2, 40], FlightEnd::Refused(Alert(40))), (vec![], FlightEnd::Cut)]
+    {
+        let run = run(&config, &old(octets));
+        let flight = scouted(&run).flight.as_ref().unwrap();
+        assert_eq!((flight.end, scouted(&run).agreed()), (end, None));
+        assert_eq!(run.transcript().last().unwrap(), &format!("{PEER} offers nothing to a scout"));
+    }
+    // Text instead of TLS is nothing to ask about.
+    let run = run(&config, &old(b"nothing here\r\n".to_vec()));
+    assert_eq!(run.report().sessions[0].scouted, None);
+}
