@@ -92,6 +92,35 @@ fn a_resolver_elsewhere_is_not_trusted_unless_told() {
     );
 }
 
+/// The same resolver by DNS over TLS: believed if its certificate is right, else validated behind.
+#[test]
+fn a_resolver_elsewhere_over_tls() {
+    let Some(servers) = Servers::find() else { return };
+    let ca = servers.file("pki/ca.pem");
+    let here = servers.probe(&format!("-c -F {ca} secure.test"));
+    contains(&here, &[VERIFIED]);
+    let over_tls = |options: &str| {
+        servers.probe(&format!("-c -F {ca} --resolver tls://198.51.100.54{options} secure.test"))
+    };
+    assert_eq!(over_tls("#resolver.test"), here);
+    assert_eq!(over_tls(":853#resolver.test --dnssec trust"), here);
+
+    let anchor = servers.file("dns/trust-anchor.ds");
+    let warning = "warning: the name server 198.51.100.54:853 is not known to be other.test: \
+                   hostname mismatch; its word on DNSSEC does not count";
+    let lines = over_tls(&format!("#other.test --trust-anchor {anchor}"));
+    assert_eq!((lines[0].as_str(), &lines[1..]), (warning, &here[..]));
+    // Without the anchor there is nothing left to rest on.
+    let lines = over_tls("#other.test");
+    assert!(
+        lines[1].ends_with("DNSSEC: bogus: no key of . is the one that is trusted"),
+        "{lines:#?}"
+    );
+    let lines = over_tls("#other.test --dnssec trust");
+    contains(&lines, &[warning]);
+    assert!(!lines.contains(&VERIFIED.to_owned()), "{lines:#?}");
+}
+
 const VERIFIED: &str = "Verified TLS connection established to postfix.test[192.0.2.1]:25: TLSv1.3 \
      with cipher TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange x25519 server-signature \
      RSA-PSS (2048 bits) server-digest SHA256";
