@@ -62,6 +62,11 @@ impl Denial {
                 Err(new) => flaw = Some(new),
             }
         }
+        // Who denies something does so in the name of a zone (RFC 4035 section 3.2.3: all of the
+        // authority section has to be authentic).
+        if let Some(soa) = authority.get(&(zone.clone(), RecordType::SOA)) {
+            key::verify(soa, zone, keys, now, budget)?;
+        }
         let iterations = nsec3.iter().any(|nsec3| nsec3.iterations > limits::NSEC3_ITERATIONS);
         Ok(Self { zone: zone.clone(), nsec, nsec3: Nsec3Set::new(nsec3), iterations, flaw })
     }
