@@ -310,7 +310,8 @@ fn seconds(text: &str) -> u64 {
     }
     let part = |at: usize, length: usize| text[at..at + length].parse::<u64>().expect("digits");
     let (year, month, day) = (part(0, 4), part(4, 2), part(6, 2));
-    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    // Good from 1970 to 2099.
+    let leap = |year: u64| year.is_multiple_of(4);
     let days: u64 = (1970..year).map(|year| if leap(year) { 366 } else { 365 }).sum();
     let lengths = [31, if leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let days = days + lengths[..month as usize - 1].iter().sum::<u64>() + day - 1;

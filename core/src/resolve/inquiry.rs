@@ -1,5 +1,7 @@
 //! A machine of its own that asks one question and tells what the answer is worth.
 
+use std::collections::VecDeque;
+
 use super::name::{Question, from_text};
 use super::{LookupError, RecordType, Resolver};
 use crate::config::Lookup;
@@ -9,7 +11,7 @@ use crate::random::Seed;
 use crate::report::Event;
 use crate::time::{Instant, WallTime};
 
-/// Asks one question of any type.
+/// Asks one question of any type, or [several](Self::then) one after the other.
 ///
 /// It tells each proof as [`LookupNote::Validated`](super::LookupNote::Validated): one if the name
 /// server follows aliases, else one for each part of the alias chain. If there is no answer it
@@ -19,6 +21,8 @@ pub struct Inquiry {
     cx: Cx,
     resolver: Resolver,
     asked: Option<AskId>,
+    /// What comes after that.
+    later: VecDeque<Question>,
 }
 
 impl Inquiry {
@@ -37,10 +41,18 @@ impl Inquiry {
             let name = name.to_owned();
             cx.tell(Event::LookupFailed(LookupError::InvalidName { name }));
         }
-        let mut inquiry = Self { cx, resolver, asked };
+        let mut inquiry = Self { cx, resolver, asked, later: VecDeque::new() };
         inquiry.advance();
         inquiry.cx.end();
         inquiry
+    }
+
+    /// Adds a question that is asked when the ones before it are answered, with all that was learnt by
+    /// then. Names that DNS cannot hold are passed over.
+    #[must_use]
+    pub fn then(mut self, name: &str, record: RecordType) -> Self {
+        self.later.extend(from_text(name).map(|name| Question::new(name, record)));
+        self
     }
 
     fn advance(&mut self) {
@@ -50,7 +62,10 @@ impl Inquiry {
                 if let Err(error) = answered.answer {
                     self.cx.tell(Event::LookupFailed(error));
                 }
-                self.stop();
+                match self.later.pop_front() {
+                    Some(question) => self.asked = Some(self.cx.ask(question)),
+                    None => self.stop(),
+                }
             } else if !answered {
                 return;
             }
