@@ -73,7 +73,8 @@ ZONES = [
     ("twods.test", "ldns", 13, "nsec3", "twods"),
 ]
 NAMES = ["@ MX", "a A", "a AAAA", "_25._tcp.mx TLSA", "nope A", "x.nope MX", "some.wild A",
-         "some.wild MX", "ent A", "alias A", "away A", "x.dn A", "_25._tcp.a TLSA"]
+         "some.wild MX", "ent A", "alias A", "away A", "x.dn A", "a.dn A", "a.dn2 A", "mx.dn2 MX",
+         "_25._tcp.a TLSA"]
 
 
 def body(name):
@@ -91,6 +92,7 @@ host.ent A 192.0.2.4
 alias CNAME a
 away CNAME a.k13.test.
 dn DNAME b13.test.
+dn2 DNAME dn
 """
 
 
