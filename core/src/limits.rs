@@ -139,6 +139,10 @@ pub const VALIDATED_ALIASES: usize = 12;
 /// Questions asked to validate one answer: two for each label of a long name or a few short ones.
 pub const CHAIN_QUESTIONS: usize = 160;
 
+/// Questions for keys that are under way at once, of all answers that are validated. What several of
+/// them need is asked once.
+pub const CHAINS: usize = 64;
+
 /// Name servers taken of resolv.conf; the C library's own bound (MAXNS).
 pub const NAME_SERVERS: usize = 3;
 

@@ -5,11 +5,14 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tlsfinger_core::config::{DnssecTrust, Lookup};
+use tlsfinger_core::config::{Config, DnssecTrust, Level, Lookup};
+use tlsfinger_core::destination::{Destination, Place};
+use tlsfinger_core::limits;
 use tlsfinger_core::machine::Endpoint;
 use tlsfinger_core::report::Event;
 use tlsfinger_core::resolve::{
-    ChainStep, Flaw, Inquiry, LookupNote, Proof, RecordType, ResolvConf, Security, TrustAnchors,
+    ChainStep, Flaw, Inquiry, LookupNote, Proof, RecordType, ResolvConf, RouteFinder, Security,
+    TrustAnchors,
 };
 use tlsfinger_core::{Input, Instant, Machine, Output, WallTime};
 
@@ -381,4 +384,34 @@ fn flaws_name_the_step_that_failed() {
         panic!("{told:?}")
     };
     assert_eq!(name, ".");
+}
+
+/// Many mail hosts in zones of their own: all is proven, and never too much asked at once.
+#[test]
+fn questions_at_once_are_bounded() {
+    let mut zones = String::from("@sign . 13\n@sign test 13\n");
+    for number in 0..80 {
+        let zone = format!("z{number}.test");
+        zones += &format!("@sign {zone} 13\ntest MX 10 mx.{zone}\nmx.{zone} A 192.0.2.1\n");
+    }
+    let mut world = tlsfinger_tests::dns::World::new(&zones);
+    let anchors = TrustAnchors::parse(world.zones.anchor().as_bytes()).expect("an anchor");
+    let place = Place::Inet { host: "test".to_owned(), literal: false, service: None, port: 25 };
+    let config = Config {
+        destination: Destination { text: "test".to_owned(), place },
+        level: Level::Dane,
+        lookup: Lookup { trust_anchors: Arc::new(anchors), ..lookup(DnssecTrust::Local) },
+        ..Config::default()
+    };
+    let mut finder = RouteFinder::new(&config, [5; 32], NOW);
+    world.run(&mut finder);
+    let facts = finder.facts();
+    let secure = facts.hosts.iter().filter(|host| host.addresses.iter().all(|at| at.secure));
+    assert_eq!(secure.count(), 80);
+    assert!(facts.proofs.iter().all(|proof| proof.is_secure()));
+    let bound = limits::QUESTIONS + limits::CHAINS;
+    assert!(world.most_open <= bound, "{} sockets", world.most_open);
+    // Every key is asked for once, whoever needs it.
+    let keys = world.asked.iter().filter(|(_, asked)| asked.ends_with("DNSKEY")).count();
+    assert_eq!(keys, 82);
 }

@@ -28,8 +28,9 @@ pub(crate) struct Resolver {
     cache: Cache<Question, Answered>,
     trust: Trust,
     validator: Validator,
-    /// Questions that validation needs answers to.
+    /// Questions that validation needs answers to, under way and before that.
     chains: BTreeMap<QueryId, Question>,
+    chain_queue: BTreeSet<Question>,
     tasks: BTreeMap<Question, Task>,
     /// Tasks that wait for others to end.
     queue: VecDeque<Question>,
@@ -49,6 +50,8 @@ struct Unproven {
     heard: Heard,
     /// How many questions were asked for its sake.
     asked: usize,
+    /// Those whose answers are missing.
+    missing: BTreeSet<Question>,
 }
 
 /// A question that is on its way; equal questions share it.
@@ -82,6 +85,7 @@ impl Resolver {
             trust,
             validator: Validator::new(Arc::clone(&lookup.trust_anchors), lenient),
             chains: BTreeMap::new(),
+            chain_queue: BTreeSet::new(),
             tasks: BTreeMap::new(),
             queue: VecDeque::new(),
             running: BTreeMap::new(),
@@ -192,27 +196,31 @@ impl Resolver {
             self.probe = Some((self.client.ask(cx, question, Manner::default()), probe));
         }
         if let Some(question) = self.chains.remove(&id) {
-            self.validator.learn(clock(cx), question, heard.result);
-            return self.prove_all(cx);
+            self.validator.learn(clock(cx), question.clone(), heard.result);
+            let proved = self.prove_all(cx, &question);
+            self.start_chains(cx);
+            return proved;
         }
         let Some(question) = self.running.remove(&id) else { return false };
         let Some(task) = self.tasks.get_mut(&question) else { return false };
         task.query = None;
         if self.trust.validates(&heard) && heard.result.is_ok() {
             let step = task.step.clone();
-            task.unproven = Some(Unproven { step, heard, asked: 0 });
+            let missing = BTreeSet::new();
+            task.unproven = Some(Unproven { step, heard, asked: 0, missing });
             return self.prove(cx, &question);
         }
         let secure = heard.from.is_some_and(|from| from.authentic && self.trust.counts(&from));
         self.go_on(cx, &question, heard, secure)
     }
 
-    /// Tries to prove every answer that waits for that.
-    fn prove_all(&mut self, cx: &mut Cx) -> bool {
-        let waits = |(question, task): (&Question, &Task)| {
-            task.unproven.is_some().then(|| question.clone())
+    /// Tries to prove every answer that waits for what was learnt.
+    fn prove_all(&mut self, cx: &mut Cx, learnt: &Question) -> bool {
+        let waits = |(question, task): (&Question, &mut Task)| {
+            let unproven = task.unproven.as_mut()?;
+            unproven.missing.remove(learnt).then(|| question.clone())
         };
-        let waiting: Vec<_> = self.tasks.iter().filter_map(waits).collect();
+        let waiting: Vec<_> = self.tasks.iter_mut().filter_map(waits).collect();
         let mut answered = false;
         for question in waiting {
             answered |= self.prove(cx, &question);
@@ -250,16 +258,26 @@ impl Resolver {
             }
             Err(wanted) => wanted,
         };
-        let under_way: BTreeSet<_> = self.chains.values().cloned().collect();
-        for question in wanted.difference(&under_way) {
-            unproven.asked += 1;
-            let id = self.client.ask(cx, question.clone(), Manner::default());
-            self.chains.insert(id, question.clone());
+        for question in &wanted {
+            if !self.chains.values().any(|under_way| under_way == question) {
+                unproven.asked += usize::from(self.chain_queue.insert(question.clone()));
+            }
         }
+        unproven.missing = wanted;
         if let Some(task) = self.tasks.get_mut(question) {
             task.unproven = Some(unproven);
         }
+        self.start_chains(cx);
         false
+    }
+
+    /// Asks what validation needs, as much as may be asked at once.
+    fn start_chains(&mut self, cx: &mut Cx) {
+        while self.chains.len() < limits::CHAINS {
+            let Some(question) = self.chain_queue.pop_first() else { return };
+            let id = self.client.ask(cx, question.clone(), Manner::default());
+            self.chains.insert(id, question);
+        }
     }
 
     /// Takes the answer to the present step of a task for what it is worth.
