@@ -32,7 +32,7 @@ _tlsfinger() {
         --record) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
     esac
     if [[ $word == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W '-a -S -t -T -w -m -r -X --all -f -h -M -R -l -g -p -s -H -k -K -x -A -d -F -P --webpki-roots -c -C -L -v --explain --color --json --exit-code --nagios --warn-days --critical-days -o --resolver --dnssec --trust-anchor --runtime --record --help --version' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W '-a -S -t -T -w -m -r -X --all --hygiene -f -h -M -R -l -g -p -s -H -k -K -x -A -d -F -P --webpki-roots -c -C -L -v --explain --color --json --exit-code --nagios --warn-days --critical-days -o --resolver --dnssec --trust-anchor --runtime --record --help --version' -- "$word")
     fi
 }
 complete -F _tlsfinger tlsfinger

@@ -136,6 +136,11 @@ pub(crate) const FLAGS: &[Flag] = &[
         "probe every address of every mail host, and show a table",
         "Servers with RSA and ECDSA certificates are probed for both. The status of --exit-code is the worst."),
 
+    flag(Long("hygiene"), Connecting, Nothing(|o| o.hygiene = true),
+        "look at the SMTP around TLS, too",
+        "Two more connections show what becomes of a command that comes with STARTTLS, and of the \
+         server's own name as SNI; nothing is said there but EHLO, STARTTLS, NOOP and QUIT. \
+         Findings are graded."),
     flag(Letter('f'), Lookup, Nothing(|o| o.force_tlsa = true),
         "look up TLSA records even if the host's zone is not signed", ""),
     flag(Letter('h'), Lookup, Value("dns,native", |o, v| set(&mut o.lookup, text(v))),

@@ -2,6 +2,7 @@
 
 mod certificate;
 mod dnssec;
+mod hygiene;
 mod lookup;
 mod scouted;
 mod session;

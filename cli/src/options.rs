@@ -94,6 +94,8 @@ pub(crate) struct Options {
     pub(crate) critical_days: Option<u32>,
     /// `--explain`
     pub(crate) explain: bool,
+    /// `--hygiene`
+    pub(crate) hygiene: bool,
     /// `--color`
     pub(crate) color: Color,
     /// Destination and match arguments.

@@ -26,6 +26,7 @@ use crate::settings::{Format, SettingError, Settings};
 use crate::status::{exit_status, status_of_the_reference};
 use crate::table;
 use crate::text::Narrator;
+use crate::text::hygiene::hygiene;
 use crate::usage::VERSION;
 use crate::waits::Waits;
 
@@ -174,6 +175,13 @@ impl Ending {
         match self.format {
             Format::Text if self.all => {
                 table::table(report).iter().for_each(|message| printer.say(message));
+                // With so many servers nothing was told on the way.
+                for session in &report.sessions {
+                    if let Some(found) = &session.hygiene {
+                        let lines = hygiene(&session.target.peer, found);
+                        lines.iter().for_each(|message| printer.say(message));
+                    }
+                }
             }
             Format::Text => {}
             Format::Json => printer.show(&json::line(&self.frame.document(report))),

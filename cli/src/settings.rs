@@ -208,6 +208,7 @@ pub(crate) fn decide(
             secrets: system.key_log.is_some(),
         },
         reuse,
+        hygiene: options.hygiene,
         repeatable: options.record.is_some(),
     };
     let show = Show {

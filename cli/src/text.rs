@@ -2,6 +2,7 @@
 
 mod chain;
 mod dump;
+pub(crate) mod hygiene;
 mod lookup;
 mod messages;
 mod openssl;
@@ -143,6 +144,9 @@ impl Narrator {
                 }
             }
             Event::Reconnect(next) => self.reconnect(*next, say),
+            Event::Inspected(peer, found) => {
+                hygiene::hygiene(peer, found).into_iter().for_each(say)
+            }
             Event::Tls(note) => self.look_inside(note, say),
             Event::HandshakeFailed(peer, error) => handshake_failed(peer, error, say),
             Event::TlsBroke(_, error) => say(openssl::library_problem(error)),

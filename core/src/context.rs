@@ -8,7 +8,7 @@ use crate::judge::LinkCache;
 use crate::limits;
 use crate::machine::{Endpoint, HostName, Input, LookupId, Output, TransportId};
 use crate::random::{Random, Seed};
-use crate::report::Event;
+use crate::report::{Event, TlsNote};
 use crate::resolve::{Answered, Question};
 use crate::time::{Instant, WallTime};
 use crate::tls::Tape;
@@ -44,6 +44,8 @@ pub(crate) struct Cx {
     woken: BTreeSet<Owner>,
     /// Events are nobody's business.
     muted: bool,
+    /// So are most events, for a while.
+    quiet: bool,
     links: LinkCache,
     next_transport: u64,
     next_lookup: u64,
@@ -98,6 +100,7 @@ impl Cx {
             owner: Owner::Root,
             woken: BTreeSet::new(),
             muted: false,
+            quiet: false,
             links: LinkCache::default(),
             next_transport: 0,
             next_lookup: 0,
@@ -248,9 +251,18 @@ impl Cx {
         self.settling
     }
 
+    /// Lets what is told during `work` go unheard, except for what replays TLS.
+    pub(crate) fn quietly<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.quiet, true);
+        let result = work(self);
+        self.quiet = before;
+        result
+    }
+
     /// Tells people something, now.
     pub(crate) fn tell(&mut self, event: Event) {
-        if !self.muted {
+        let is_heard = !self.quiet || matches!(event, Event::Tls(TlsNote::Tunnel(_)));
+        if !self.muted && is_heard {
             self.queue.push_back(Output::Tell(event));
         }
     }

@@ -121,6 +121,7 @@
 //! - [`resolve`] finds the servers, their addresses and TLSA records, and which answers were secure.
 //! - [`session`] is one connection: approach, judgement, farewell. [`tls`] turns its bytes.
 //! - [`cert`] reads certificates as data, [`judge`] holds them against the policy.
+//! - [`hygiene`] looks at the SMTP around TLS, if that is asked for.
 //! - [`report`] holds what is found out: events as they happen, and the report at the end.
 //! - [`Probe`] puts them together for one destination, [`Survey`] for every server of one, [`Scan`]
 //!   for many destinations.
@@ -134,6 +135,7 @@ pub mod cert;
 pub mod config;
 mod context;
 pub mod destination;
+pub mod hygiene;
 pub mod judge;
 pub mod limits;
 pub mod machine;

@@ -79,6 +79,9 @@ pub const EXTENDED_TEXT: usize = 400;
 /// Records taken of one DNS answer; the reference's own bound.
 pub const RECORDS: usize = 100;
 
+/// Names of an address that are looked up in turn. Mail servers have one, shared hosts hundreds.
+pub const REVERSE_NAMES: usize = 4;
+
 /// Aliases taken of one DNS answer. Resolvers give up after 8 to 20.
 pub const ALIASES: usize = 100;
 

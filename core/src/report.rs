@@ -14,6 +14,7 @@ use bytes::Bytes;
 
 use crate::config::{Level, Offer};
 use crate::destination::Destination;
+use crate::hygiene::Hygiene;
 use crate::judge::ReferenceNames;
 pub use crate::judge::{Status, Verdict};
 use crate::machine::IoError;
@@ -73,6 +74,8 @@ pub enum Event {
     Reconnect(Reconnect),
     /// A scout asked a server that failed the handshake what it would have done.
     Scouted(Arc<Peer>, Arc<Scouted>),
+    /// The SMTP around TLS was looked at.
+    Inspected(Arc<Peer>, Arc<Hygiene>),
     /// The server closed the connection without close_notify (RFC 8446 section 6.1).
     Truncated(Arc<Peer>),
 }
@@ -308,6 +311,8 @@ pub struct Session {
     pub grounds: Option<Arc<Grounds>>,
     /// What a scout found out after the handshake had failed.
     pub scouted: Option<Arc<Scouted>>,
+    /// What the SMTP around TLS is like, if that was [asked for](crate::config::Config::hygiene).
+    pub hygiene: Option<Arc<Hygiene>>,
 }
 
 /// What a server would have done that failed the handshake: another connection asked it, by a

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use crate::config::{Config, Level, MatchRule, Offer, Policy, ServerCertificates, ServerKeys};
 use crate::context::Cx;
+use crate::destination::check_host;
+use crate::hygiene::{Hygiene, Inspected, Inspection};
 use crate::judge::{ReferenceNames, anchor_records, judge, judge_flight, pin_records};
 use crate::machine::{Input, IoError, Stop};
 use crate::report::{
@@ -68,6 +70,8 @@ enum State {
     Leaving(Farewell, Box<Target>, Option<Judgement>),
     /// Between two sessions with the same server.
     Pausing(Instant, Box<Target>),
+    /// Looks at the SMTP of the server that was visited.
+    Inspecting(Box<Inspection>),
     Over,
 }
 
@@ -129,7 +133,11 @@ impl Visit {
         self.held = false;
         let plan = match &self.state {
             State::Approaching(_, target) => self.plan(target),
-            State::Routing | State::Leaving(..) | State::Pausing(..) | State::Over => return,
+            State::Routing
+            | State::Leaving(..)
+            | State::Pausing(..)
+            | State::Inspecting(_)
+            | State::Over => return,
         };
         if let State::Approaching(approach, _) = &mut self.state {
             approach.release(cx, Arc::new(plan));
@@ -150,7 +158,11 @@ impl Visit {
     pub(crate) fn tls(&self) -> Option<&TlsFacts> {
         match &self.state {
             State::Leaving(farewell, ..) => farewell.tls(),
-            State::Routing | State::Approaching(..) | State::Pausing(..) | State::Over => None,
+            State::Routing
+            | State::Approaching(..)
+            | State::Pausing(..)
+            | State::Inspecting(_)
+            | State::Over => None,
         }
     }
 
@@ -164,6 +176,7 @@ impl Visit {
             State::Approaching(approach, _) => approach.deadline(),
             State::Leaving(farewell, ..) => farewell.deadline(),
             State::Pausing(until, _) => (*until, "before reconnecting"),
+            State::Inspecting(inspection) => inspection.deadline(),
             State::Over => (Instant::NEVER, "for nothing"),
         }
     }
@@ -227,6 +240,13 @@ impl Visit {
                 self.connect(cx, target);
                 true
             }
+            State::Inspecting(inspection) => match inspection.handle(cx, input) {
+                Some(Inspected) => {
+                    self.inspected(cx);
+                    true
+                }
+                None => false,
+            },
             State::Pausing(..) | State::Over => false,
         }
     }
@@ -356,6 +376,7 @@ impl Visit {
             scout: self.scout.clone(),
             proxy: proxy.map(Arc::new),
             held: self.held && self.scout.is_none(),
+            pipelined: false,
             demands: format!("{:?} {:?}", target.level, target.tlsa),
             watch: config.watch,
         }
@@ -411,6 +432,7 @@ impl Visit {
             verdict,
             grounds,
             scouted,
+            hygiene: None,
         });
     }
 
@@ -425,7 +447,7 @@ impl Visit {
         self.cache = cache;
         self.visited = true;
         match self.reconnect() {
-            None => self.finish(cx, Outcome::Session),
+            None => self.inspect(cx),
             Some(next) => {
                 cx.tell(Event::Reconnect(next));
                 match next {
@@ -434,7 +456,7 @@ impl Visit {
                         self.state = State::Pausing(cx.now() + delay, target);
                     }
                     Reconnect::Declined | Reconnect::Found | Reconnect::Exhausted => {
-                        self.finish(cx, Outcome::Session);
+                        self.inspect(cx);
                     }
                 }
             }
@@ -456,6 +478,55 @@ impl Visit {
         } else {
             Reconnect::After(delay)
         })
+    }
+
+    /// Looks at the SMTP of the server that was visited, if that is wanted and there is any; else
+    /// the visit is over. Visits for one kind of keys leave that to the one for any.
+    fn inspect(&mut self, cx: &mut Cx) {
+        let is_wanted = self.config.hygiene && !self.draining && !self.held && self.keys.is_none();
+        let first = self.sessions.iter().find(|it| it.observation.handshake_error.is_none());
+        let Some(first) = first.filter(|_| is_wanted) else {
+            return self.finish(cx, Outcome::Session);
+        };
+        let (target, session) = (first.target.clone(), Box::new(first.observation.clone()));
+        let base = Plan { again: true, await_quit: true, scout: None, ..self.plan(&target) };
+        let has_tls = session.tls.is_some() && session.proxied.is_none();
+        let pipelined = Plan { pipelined: true, ..base.clone() };
+        let pipelined = (has_tls && !self.config.wrapper).then_some(pipelined);
+        let named = self.own_name_plan(base, &session).filter(|_| has_tls);
+        let lookup = &self.config.lookup;
+        let inspection = Inspection::start(cx, lookup, target, session, pipelined, named);
+        self.state = State::Inspecting(Box::new(inspection));
+    }
+
+    /// Decides what a session with the server's own name in the SNI extension is to do; `None` if
+    /// that went out before, or cannot.
+    fn own_name_plan(&self, base: Plan, session: &Observation) -> Option<Plan> {
+        let hello = session.hello_again.as_ref().or(session.hello.as_ref())?;
+        let name = std::str::from_utf8(&hello.server_name).ok()?;
+        let offer = session.offer.as_deref()?;
+        if check_host(name).is_err() || offer.server_name.as_deref() == Some(name) {
+            return None;
+        }
+        let offer = Offer { server_name: Some(name.to_owned()), ..offer.clone() };
+        let setup = Setup::new(Arc::new(offer), self.config.repeatable).map(Arc::new);
+        Some(Plan { tls: Some(setup), ..base })
+    }
+
+    fn inspected(&mut self, cx: &mut Cx) {
+        if let State::Inspecting(inspection) = mem::replace(&mut self.state, State::Over) {
+            self.keep_hygiene(cx, inspection.finish());
+        }
+        self.finish(cx, Outcome::Session);
+    }
+
+    fn keep_hygiene(&mut self, cx: &mut Cx, hygiene: Hygiene) {
+        let hygiene = Arc::new(hygiene);
+        let first = self.sessions.iter_mut().find(|it| it.observation.handshake_error.is_none());
+        if let Some(session) = first {
+            cx.tell(Event::Inspected(session.target.peer.clone(), Arc::clone(&hygiene)));
+            session.hygiene = Some(hygiene);
+        }
     }
 
     fn fail_lookup(&mut self, cx: &mut Cx, error: LookupError) {
@@ -481,6 +552,11 @@ impl Visit {
             State::Leaving(mut farewell, target, judgement) => {
                 farewell.abort(cx);
                 self.keep(target, farewell.finish().0, judgement);
+            }
+            State::Inspecting(inspection) => {
+                let hygiene = inspection.stop(cx);
+                self.keep_hygiene(cx, hygiene);
+                return self.finish(cx, Outcome::Session);
             }
             State::Routing | State::Pausing(..) => return self.finish(cx, Outcome::Stopped),
             State::Over => return,

@@ -1,5 +1,6 @@
 //! Events and outputs as one short line each, for expectations and diffs.
 
+use tlsfinger_core::hygiene::Finding;
 use tlsfinger_core::report::{Disclosure, Event, StepProblem, TlsMessage, TlsNote};
 use tlsfinger_core::{Instant, Output};
 
@@ -10,6 +11,11 @@ pub fn event(event: &Event) -> String {
     match event {
         Event::Lookup(_) | Event::LookupFailed(_) => told::text(event),
         Event::ConnectFailed(peer, error) => format!("no connection to {peer}: {error}"),
+        Event::Inspected(peer, hygiene) => {
+            let finding = |it: &Finding| format!("{} {}", it.grade(), it.word());
+            let findings: Vec<_> = hygiene.findings.iter().map(finding).collect();
+            format!("inspected {peer}: {}", findings.join(", "))
+        }
         Event::Connected(peer) => format!("connected to {peer}"),
         Event::Command(command) => format!("> {command}"),
         Event::ReplyLine(line) => format!("< {}", line.escape_ascii()),

@@ -537,7 +537,7 @@ fn read_data(rtype: Rtype, word: &str, rest: &[&str]) -> Option<Vec<u8>> {
         (Rtype::AAAA, [address]) => {
             data.extend(address.parse::<std::net::Ipv6Addr>().ok()?.octets());
         }
-        (Rtype::CNAME | Rtype::NS, [target]) => data = raw(target),
+        (Rtype::CNAME | Rtype::NS | Rtype::PTR, [target]) => data = raw(target),
         (Rtype::MX, [preference, exchange]) => {
             data.extend(number(preference)?);
             data.extend(raw(exchange));

@@ -13,6 +13,7 @@ use tlsfinger_core::resolve::Tlsa;
 use tlsfinger_core::session::{Capabilities, Reply};
 
 use super::certificate::{certificate, raw_key};
+use super::hygiene::hygiene;
 use super::lookup::tlsa_set;
 use super::scouted::{scheme, scouted};
 use super::{hex, io_error, milliseconds, peer, text};
@@ -76,6 +77,7 @@ pub(super) fn session(session: &Session, level: Level, digest: Digest) -> Value 
         },
         "verdict": verdict.map(judged),
         "scouted": session.scouted.as_deref().map(|it| scouted(it, digest)),
+        "hygiene": session.hygiene.as_deref().map(hygiene),
         "timings": timings(session.began, &observation.times),
     })
 }
@@ -92,7 +94,7 @@ fn timings(began: Instant, times: &[(Step, Instant)]) -> Value {
     json!({ "began": milliseconds(began.since(Instant::START)), "steps": steps })
 }
 
-fn reply(reply: &Reply) -> Value {
+pub(super) fn reply(reply: &Reply) -> Value {
     json!({ "code": reply.code, "text": text(&reply.text) })
 }
 

@@ -68,6 +68,8 @@ pub struct Config {
     pub proxy: Option<Proxy>,
     /// Tell what happens inside TLS: handshake messages and records.
     pub watch: Watch,
+    /// Look at the SMTP around TLS too, with up to two more connections to each server.
+    pub hygiene: bool,
     /// All randomness comes from the seed, that of ML-KEM included, so that the run can be repeated
     /// from its inputs. Otherwise its secrets come from the system: safer, and faster.
     pub repeatable: bool,
@@ -221,6 +223,7 @@ impl Default for Config {
             reuse: None,
             proxy: None,
             watch: Watch::default(),
+            hygiene: false,
             repeatable: false,
         }
     }

@@ -188,7 +188,7 @@ impl ServerKeys {
 
     /// Tells which of them a server showed in a certificate.
     pub fn shown_by(facts: &TlsFacts) -> Option<Self> {
-        let own = facts.chain.first().filter(|_| facts.certificates == ServerCertificates::X509)?;
+        let own = facts.certificate()?;
         Self::of(&Certificate::parse(own.clone()).ok()?.public_key().kind)
     }
 

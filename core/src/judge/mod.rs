@@ -15,6 +15,7 @@ mod verdict;
 pub use conclusion::{Conclusion, ResultType};
 pub use error::VerifyError;
 pub use links::LinkCache;
+pub(crate) use names::covers;
 pub use names::{NameProblem, ReferenceNames};
 pub use pins::{anchor_records, pin_records};
 pub use verdict::{Match, PeerIdentity, PeerName, Reason, Status, Step, Verdict};

@@ -131,6 +131,11 @@ fn to_ascii(name: &str) -> Option<Cow<'_, str>> {
 
 /// Finds the dNSName that `reference` matches; without any dNSName, the common name (RFC 6125
 /// section 6.4.4).
+/// Tells whether a certificate is for a host name.
+pub(crate) fn covers(certificate: &Examined, name: &str) -> bool {
+    to_ascii(name).is_some_and(|name| find_name(certificate, &name).is_some())
+}
+
 fn find_name(certificate: &Examined, reference: &str) -> Option<String> {
     let mut has_dns = false;
     for name in certificate.extensions().names() {

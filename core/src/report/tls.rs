@@ -97,6 +97,13 @@ pub struct TlsFacts {
     pub hello_retry: bool,
 }
 
+impl TlsFacts {
+    /// Finds the server's own certificate; raw public keys are none.
+    pub fn certificate(&self) -> Option<&Bytes> {
+        self.chain.first().filter(|_| self.certificates == ServerCertificates::X509)
+    }
+}
+
 /// Whether a server proved in the handshake that it owns the key it showed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyProof {

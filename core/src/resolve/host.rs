@@ -235,6 +235,7 @@ impl Host {
             | Data::Tlsa(_)
             | Data::ShortTlsa(_)
             | Data::Cname(_)
+            | Data::Ptr(_)
             | Data::Other => None,
         };
         let port = self.port;
@@ -412,6 +413,7 @@ impl Host {
             | Data::Mx { .. }
             | Data::Srv { .. }
             | Data::Cname(_)
+            | Data::Ptr(_)
             | Data::Other => None,
         };
         TlsaSet {

@@ -9,7 +9,7 @@ use domain::base::{
     Message, MessageBuilder, ParseRecordData, ParsedName, ParsedRecord, RecordData, ToName,
 };
 use domain::dep::octseq::Parser;
-use domain::rdata::{A, Aaaa, Cname, Mx, Soa, Srv};
+use domain::rdata::{A, Aaaa, Cname, Mx, Ptr, Soa, Srv};
 
 use super::extended::ExtendedError;
 use super::name::{Name, Question};
@@ -119,6 +119,7 @@ pub(crate) enum Data {
     /// A TLSA record without association data, by the length of what it has.
     ShortTlsa(usize),
     Cname(Name),
+    Ptr(Name),
     /// A record of a type that is only counted.
     Other,
 }
@@ -255,6 +256,10 @@ fn read_data(record: &ParsedRecord<'_, Bytes>) -> Result<Data, ParseError> {
         RecordType::CNAME => {
             let cname = record.to_record::<Cname<ParsedName<_>>>()?.ok_or_else(wrong)?;
             Data::Cname(cname.data().cname().to_name())
+        }
+        RecordType::PTR => {
+            let ptr = record.to_record::<Ptr<ParsedName<_>>>()?.ok_or_else(wrong)?;
+            Data::Ptr(ptr.data().ptrdname().to_name())
         }
         RecordType::TLSA => {
             let raw = record.to_record::<RawTlsa>()?.ok_or_else(wrong)?;

@@ -9,6 +9,7 @@
 //! | `host` | a mail host | its addresses and the TLSA records that go with each |
 //! | `resolver`, `cache`, `trust` | a question of any machine | an answer, shared, and whether it is secure |
 //! | `dnssec` | an answer | why it is secure, insecure or bogus |
+//! | `reverse` | an address | its names, and whether they lead back to it |
 //! | `lookup` | an alias chain | one answer |
 //! | `query`, `stream`, `tls` | one question | one reply: retry, next server, TCP, TLS |
 //! | `message` | octets | records |
@@ -58,6 +59,7 @@ mod order;
 mod policy;
 mod query;
 mod resolver;
+mod reverse;
 mod route;
 mod selftest;
 mod stream;
@@ -69,6 +71,7 @@ mod trust;
 pub(crate) use lookup::Answered;
 pub(crate) use name::Question;
 pub(crate) use resolver::Resolver;
+pub(crate) use reverse::Reverse;
 pub(crate) use route::{NextTarget, Route};
 
 pub use conf::{NameServer, NotAResolver, ResolvConf, parse_resolver};
@@ -82,6 +85,7 @@ pub use finder::RouteFinder;
 pub use inquiry::Inquiry;
 pub use note::LookupNote;
 pub use policy::reached_level;
+pub use reverse::{ReverseFacts, ReverseName};
 pub use selftest::{ResolverTest, ServerReport, TestNames};
 pub use target::{MxSecurity, Target, TlsaRecord, TlsaSet};
 pub use tls::ResolverTls;

@@ -427,7 +427,7 @@ impl Call {
                 facts.map(|facts| judged(cx, config, &self.target, &facts)).unzip();
             let observation =
                 Observation { peer: Arc::clone(&self.target.peer), ..session.observation.clone() };
-            let began = session.began;
+            let (began, hygiene) = (session.began, session.hygiene.clone());
             let scouted = session.scouted.take().map(|it| {
                 let (hello, flight) = (it.hello.clone(), it.flight.clone());
                 Arc::new(scouted(cx, config, &self.target, hello, flight))
@@ -440,6 +440,7 @@ impl Call {
                 verdict,
                 grounds,
                 scouted,
+                hygiene,
             };
         }
         own

@@ -47,6 +47,8 @@ pub(crate) struct Plan {
     pub(crate) proxy: Option<Arc<Request>>,
     /// Wait before the handshake for another plan.
     pub(crate) held: bool,
+    /// Put a command behind STARTTLS that is not to be answered (CVE-2011-0411).
+    pub(crate) pipelined: bool,
     /// What is demanded of the server besides the Offer; sessions are shared only under the same.
     pub(crate) demands: String,
     pub(crate) watch: Watch,
@@ -240,6 +242,7 @@ impl Dialogue {
                 self.ehlo = EhloReader::default();
                 self.command(cx, &format!("{} {}", plan.dialect.hello(), plan.helo_name));
             }
+            Step::StartTls if plan.pipelined => self.commands(cx, &["STARTTLS", "NOOP"]),
             Step::StartTls => self.command(cx, "STARTTLS"),
             Step::Quit => self.command(cx, "QUIT"),
             Step::Handshake if plan.held => {}
@@ -249,11 +252,21 @@ impl Dialogue {
     }
 
     fn command(&mut self, cx: &mut Cx, command: &str) {
-        self.note(Direction::Sent, Bytes::copy_from_slice(command.as_bytes()));
-        if self.shows(self.step) {
-            cx.tell(Event::Command(command.to_owned()));
+        self.commands(cx, &[command]);
+    }
+
+    /// Sends commands in one piece.
+    fn commands(&mut self, cx: &mut Cx, commands: &[&str]) {
+        let mut text = String::new();
+        for command in commands {
+            self.note(Direction::Sent, Bytes::copy_from_slice(command.as_bytes()));
+            if self.shows(self.step) {
+                cx.tell(Event::Command((*command).to_owned()));
+            }
+            text += command;
+            text += "\r\n";
         }
-        let arrival = self.stream.send(cx, format!("{command}\r\n").as_bytes());
+        let arrival = self.stream.send(cx, text.as_bytes());
         self.take(cx, arrival);
     }
 

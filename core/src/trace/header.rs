@@ -130,6 +130,7 @@ fn write_config(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {
         reuse,
         proxy,
         watch,
+        hygiene,
         repeatable: _,
     } = config;
     writeln!(f, "destination {}", Target(destination))?;
@@ -161,6 +162,9 @@ fn write_config(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {
         write_list(f, "scout-versions", versions.iter().map(|version| version.0))?;
         write_list(f, "scout-suites", suites)?;
         write_list(f, "scout-groups", groups)?;
+    }
+    if *hygiene {
+        writeln!(f, "hygiene yes")?;
     }
     if let Some(Reuse { delay, limit }) = reuse {
         writeln!(f, "reuse {} {limit}", Instant::from_elapsed(*delay))?;
@@ -344,6 +348,7 @@ impl Reader {
             "family" => config.family = choice(FAMILIES, words)?,
             "level" => config.level = level(words)?,
             "no-tls" => config.no_tls = yes_or_no(words)?,
+            "hygiene" => config.hygiene = yes_or_no(words)?,
             "flaw" => config.flaw = Some(flaw(words)?),
             "scout-versions" => {
                 let versions = numbers(words)?.into_iter().map(Protocol).collect();
@@ -647,6 +652,7 @@ mod tests {
                 session_bytes: true,
                 secrets: true,
             },
+            hygiene: true,
             repeatable: true,
         }
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
-use super::script::{Move, Script};
+use super::script::{Behind, Move, Script};
 use super::tls::TlsServer;
 use super::{Act, Peer};
 
@@ -19,6 +19,8 @@ pub struct MailServer {
     input: Vec<u8>,
     moves: VecDeque<Move>,
     output: VecDeque<Vec<u8>>,
+    /// Commands from before TLS that are answered inside.
+    kept: Vec<u8>,
     closed: bool,
 }
 
@@ -68,6 +70,7 @@ impl MailServer {
             input: vec![],
             moves: VecDeque::new(),
             output: VecDeque::new(),
+            kept: vec![],
             closed: false,
         }
     }
@@ -114,6 +117,7 @@ impl MailServer {
         }
         if let (false, Some(summary)) = (shown.secured, tls.summary()) {
             shown.secured = true;
+            self.input.splice(..0, self.kept.drain(..));
             self.journal.note(summary);
             if self.script.wrapper && !shown.greeted {
                 self.moves.extend(self.script.greeting.0.iter().cloned());
@@ -144,6 +148,11 @@ impl MailServer {
         self.journal.note(format!("{}{command}", if inside { "* " } else { "" }));
         let verb = command.split(' ').next().unwrap_or_default().to_ascii_uppercase();
         let script = self.script.clone();
+        let is_piped = verb == "STARTTLS" && !self.input.is_empty();
+        if is_piped && script.behind_starttls == Behind::Refused {
+            self.input.clear();
+            return self.perform(&super::Answer::from("554 5.5.0 pipelining\r\n").end());
+        }
         let answer = inside.then(|| script.answers_inside.get(&verb)).flatten();
         match answer.or_else(|| script.answers.get(&verb)) {
             Some(answer) => self.perform(answer),
@@ -175,8 +184,14 @@ impl MailServer {
             Move::Pause(pause) => Some(Act::Pause(pause)),
             Move::StartTls => {
                 self.layer = Layer::Expecting;
-                let early = std::mem::take(&mut self.input);
-                self.received(&early);
+                if self.script.behind_starttls != Behind::AnsweredOutside {
+                    let early = std::mem::take(&mut self.input);
+                    match self.script.behind_starttls {
+                        Behind::AnsweredInside => self.kept = early,
+                        Behind::Tls => self.received(&early),
+                        Behind::Dropped | Behind::AnsweredOutside | Behind::Refused => {}
+                    }
+                }
                 None
             }
             Move::CloseNotify => match &mut self.layer {

@@ -14,7 +14,7 @@ use bytes::Bytes;
 pub use legacy::{Heard, Legacy, Refusal};
 pub use mail::{Journal, MailServer};
 pub use names::NameServer;
-pub use script::{Answer, Script};
+pub use script::{Answer, Behind, Script};
 pub use tls::{ClientAuth, Tickets, TlsSetup};
 
 /// The far end of one transport.

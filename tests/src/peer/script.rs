@@ -22,7 +22,24 @@ pub struct Script {
     pub(super) tls: TlsSetup,
     pub(super) wrapper: bool,
     legacy: Option<Box<Legacy>>,
+    pub(super) behind_starttls: Behind,
     pub(super) journal: Journal,
+}
+
+/// What becomes of what comes in one piece with STARTTLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Behind {
+    /// It counts as TLS, which comes to nothing unless it is.
+    #[default]
+    Tls,
+    /// It is dropped.
+    Dropped,
+    /// It is kept, and answered inside TLS (CVE-2011-0411).
+    AnsweredInside,
+    /// It is answered before TLS begins.
+    AnsweredOutside,
+    /// It ends the session.
+    Refused,
 }
 
 /// What a server does on one occasion: a sequence of moves.
@@ -52,6 +69,7 @@ impl Script {
             tls: TlsSetup::default(),
             wrapper: false,
             legacy: None,
+            behind_starttls: Behind::default(),
             journal: Journal::default(),
         }
         .on("EHLO", "250-mx.example.org\r\n250 STARTTLS\r\n")
@@ -102,6 +120,12 @@ impl Script {
     /// Lets a hand-built server play instead.
     pub fn legacy(mut self, legacy: Legacy) -> Self {
         self.legacy = Some(Box::new(legacy));
+        self
+    }
+
+    /// Decides what becomes of what comes in one piece with STARTTLS.
+    pub fn behind_starttls(mut self, behind: Behind) -> Self {
+        self.behind_starttls = behind;
         self
     }
 

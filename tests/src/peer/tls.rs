@@ -21,6 +21,8 @@ use crate::certs::{self, Identity, KeyType};
 pub struct TlsSetup {
     identity: Option<Arc<Identity>>,
     other_identity: Option<Arc<Identity>>,
+    /// What there is for clients that ask for a name; the handshake fails if that is nothing.
+    for_sni: Option<Option<Arc<Identity>>>,
     versions: &'static [&'static SupportedProtocolVersion],
     groups: Option<Vec<NamedGroup>>,
     client_auth: ClientAuth,
@@ -90,6 +92,7 @@ impl Default for TlsSetup {
         Self {
             identity: None,
             other_identity: None,
+            for_sni: None,
             versions: rustls::ALL_VERSIONS,
             groups: None,
             client_auth: ClientAuth::None,
@@ -127,6 +130,12 @@ impl TlsSetup {
     /// Adds a certificate with a key of another kind, for clients that cannot use the first.
     pub fn or_identity(mut self, identity: Arc<Identity>) -> Self {
         self.other_identity = Some(identity);
+        self.fresh()
+    }
+
+    /// Shows this certificate to clients that ask for a name, or fails.
+    pub fn for_sni(mut self, identity: Option<Arc<Identity>>) -> Self {
+        self.for_sni = Some(identity);
         self.fresh()
     }
 
@@ -196,17 +205,14 @@ impl TlsSetup {
             .with_protocol_versions(self.versions)
             .expect("the provider speaks them")
             .with_client_cert_verifier(verifier)
-            .with_cert_resolver(Arc::new(FirstThatFits(
-                [Some(identity), self.other_identity.clone()]
+            .with_cert_resolver(Arc::new(FirstThatFits {
+                usual: [Some(identity), self.other_identity.clone()]
                     .into_iter()
                     .flatten()
-                    .map(|identity| {
-                        let key = provider::sign::any_supported_type(&identity.key);
-                        let key = key.expect("the provider knows such keys");
-                        Arc::new(CertifiedKey::new(identity.chain.clone(), key))
-                    })
+                    .map(certified)
                     .collect(),
-            )));
+                for_sni: self.for_sni.clone().map(|identity| identity.map(certified)),
+            }));
         config.send_half_rtt_data = self.half_rtt;
         match self.tickets {
             Tickets::None => {
@@ -231,13 +237,25 @@ impl TlsSetup {
 
 /// Shows the first certificate whose key the client can verify signatures of.
 #[derive(Debug)]
-struct FirstThatFits(Vec<Arc<CertifiedKey>>);
+struct FirstThatFits {
+    usual: Vec<Arc<CertifiedKey>>,
+    for_sni: Option<Option<Arc<CertifiedKey>>>,
+}
+
+fn certified(identity: Arc<Identity>) -> Arc<CertifiedKey> {
+    let key = provider::sign::any_supported_type(&identity.key);
+    let key = key.expect("the provider knows such keys");
+    Arc::new(CertifiedKey::new(identity.chain.clone(), key))
+}
 
 impl ResolvesServerCert for FirstThatFits {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let fits =
             |key: &&Arc<CertifiedKey>| key.key.choose_scheme(hello.signature_schemes()).is_some();
-        self.0.iter().find(fits).cloned()
+        match (&self.for_sni, hello.server_name()) {
+            (Some(named), Some(_)) => named.clone(),
+            (Some(_), None) | (None, _) => self.usual.iter().find(fits).cloned(),
+        }
     }
 }
 

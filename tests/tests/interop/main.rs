@@ -4,6 +4,7 @@
 //! says where they are by `TLSFINGER_INTEROP`. Without that the tests are skipped, except in CI,
 //! where a skipped test is a failure.
 
+mod hygiene;
 mod names;
 mod servers;
 mod sessions;

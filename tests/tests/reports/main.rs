@@ -2,6 +2,7 @@
 
 mod all;
 mod explain;
+mod hygiene;
 mod json;
 mod nagios;
 mod outcomes;

@@ -7,7 +7,7 @@ use rustls::NamedGroup;
 use tlsfinger_tests::certs::{self, KeyType};
 use tlsfinger_tests::dns_server::DnsServer;
 use tlsfinger_tests::loopback::{Loopback, Scratch};
-use tlsfinger_tests::peer::{Answer, ClientAuth, Legacy, Script, Tickets, TlsSetup};
+use tlsfinger_tests::peer::{Answer, Behind, ClientAuth, Legacy, Script, Tickets, TlsSetup};
 use tlsfinger_tests::program;
 
 /// A way to cause an outcome: what is there, and how the program is called.
@@ -264,6 +264,20 @@ pub(crate) fn causes() -> Vec<Cause> {
         ),
         c("raw key refused", Some(smtp()), "", "-x -lmay [127.0.0.1]:PORT", 0, ""),
         c("nobody listens", None, "", LITERAL, 5, ""),
+        c("hygiene", Some(smtp()), DANE, "--hygiene d.test:PORT", 0, ""),
+        c("hygiene of all", Some(smtp()), DANE, "--hygiene --all d.test:PORT", 0, ""),
+        c(
+            "hygiene of a bad server",
+            Some(
+                smtp()
+                    .on("EHLO", "250-\u{1b}[31m\r\n250-AUTH PLAIN\r\n250 STARTTLS\r\n")
+                    .behind_starttls(Behind::AnsweredInside),
+            ),
+            "1.0.0.127.in-addr.arpa PTR host.test",
+            "--hygiene -lmay [127.0.0.1]:PORT",
+            0,
+            "",
+        ),
         c(
             "all servers",
             tls(TlsSetup::default().or_identity(certs::server(KeyType::Rsa2048))),
