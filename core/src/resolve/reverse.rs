@@ -84,10 +84,7 @@ impl Reverse {
 
     fn ask_forward(&mut self, cx: &mut Cx, data: &[Data]) {
         let record = if self.address.is_ipv4() { RecordType::A } else { RecordType::AAAA };
-        let name = |data: &Data| match data {
-            Data::Ptr(name) => Some(name.clone()),
-            _ => None,
-        };
+        let name = |data: &Data| if let Data::Ptr(name) = data { Some(name.clone()) } else { None };
         let names: Vec<Name> = data.iter().filter_map(name).take(limits::REVERSE_NAMES).collect();
         let ask = |name: &Name| Some(cx.ask(Question::new(name.clone(), record)));
         self.forward = names.iter().map(ask).collect();
