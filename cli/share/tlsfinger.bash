@@ -24,6 +24,17 @@ _tlsfinger() {
         --color) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$word"); return ;;
         --warn-days) mapfile -t COMPREPLY < <(:); return ;;
         --critical-days) mapfile -t COMPREPLY < <(:); return ;;
+        --concurrency) mapfile -t COMPREPLY < <(:); return ;;
+        --rate) mapfile -t COMPREPLY < <(:); return ;;
+        --per-host) mapfile -t COMPREPLY < <(:); return ;;
+        --pause) mapfile -t COMPREPLY < <(:); return ;;
+        --timeout-total) mapfile -t COMPREPLY < <(:); return ;;
+        --blocklist) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
+        --shard) mapfile -t COMPREPLY < <(:); return ;;
+        --columns) mapfile -t COMPREPLY < <(:); return ;;
+        --certificates) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
+        --resume) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
+        --metrics) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
         -o) mapfile -t COMPREPLY < <(:); return ;;
         --resolver) mapfile -t COMPREPLY < <(:); return ;;
         --dnssec) mapfile -t COMPREPLY < <(compgen -W 'local trust auto' -- "$word"); return ;;
@@ -32,7 +43,7 @@ _tlsfinger() {
         --record) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
     esac
     if [[ $word == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W '-a -S -t -T -w -m -r -X --all --hygiene -f -h -M -R -l -g -p -s -H -k -K -x -A -d -F -P --webpki-roots -c -C -L -v --explain --color --json --exit-code --nagios --warn-days --critical-days -o --resolver --dnssec --trust-anchor --runtime --record --help --version' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W '-a -S -t -T -w -m -r -X --all --hygiene -f -h -M -R -l -g -p -s -H -k -K -x -A -d -F -P --webpki-roots -c -C -L -v --explain --color --json --exit-code --nagios --warn-days --critical-days --concurrency --rate --per-host --pause --timeout-total --first --no-share --blocklist --shard --unordered --csv --columns --certificates --resume --metrics -o --resolver --dnssec --trust-anchor --runtime --record --help --version' -- "$word")
     fi
 }
 complete -F _tlsfinger tlsfinger

@@ -7,6 +7,8 @@ use tlsfinger_core::config::{DnssecTrust, InsecureMx};
 use tlsfinger_core::resolve::NameServer;
 
 use crate::options::{Color, Options, Runtime};
+use crate::scan::columns::Columns;
+use crate::scan::list::Shard;
 use crate::settings::SettingError;
 use crate::usage::UsageError;
 
@@ -39,7 +41,19 @@ pub(crate) enum Group {
     Tls,
     Trust,
     Output,
+    Scan,
     General,
+}
+
+/// What the options are for; decides which of them exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// A probe under the name of the reference.
+    Reference,
+    /// A probe.
+    Probe,
+    /// `tlsfinger scan`
+    Scan,
 }
 
 /// What an option takes, and what it does to the [`Options`].
@@ -67,8 +81,15 @@ pub(crate) enum Refusal {
 }
 
 impl Group {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Connecting, Self::Lookup, Self::Tls, Self::Trust, Self::Output, Self::General];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Connecting,
+        Self::Lookup,
+        Self::Tls,
+        Self::Trust,
+        Self::Output,
+        Self::Scan,
+        Self::General,
+    ];
 
     pub(crate) const fn title(self) -> &'static str {
         match self {
@@ -77,6 +98,7 @@ impl Group {
             Self::Tls => "TLS",
             Self::Trust => "Trust",
             Self::Output => "Output",
+            Self::Scan => "Scanning (tlsfinger scan)",
             Self::General => "General",
         }
     }
@@ -86,6 +108,15 @@ impl Flag {
     /// Finds an option of the reference.
     pub(crate) fn by_letter(letter: char) -> Option<&'static Self> {
         FLAGS.iter().find(|flag| flag.name == Name::Letter(letter))
+    }
+
+    /// Tells whether a command has this option.
+    pub(crate) fn is_for(&self, command: Command) -> bool {
+        match command {
+            Command::Reference => matches!(self.name, Name::Letter(_)),
+            Command::Probe => self.group != Group::Scan,
+            Command::Scan => !NOT_FOR_SCAN.contains(&self.name),
+        }
     }
 
     /// Finds an option of our own.
@@ -104,7 +135,27 @@ const fn flag(
     Flag { name, group, take, help, more }
 }
 
-use Group::{Connecting, General, Lookup, Output, Tls, Trust};
+/// Options that a scan has no use for: they are about one session, or about lines for people.
+const NOT_FOR_SCAN: &[Name] = &[
+    Letter('m'),
+    Letter('r'),
+    Letter('X'),
+    Letter('c'),
+    Letter('C'),
+    Letter('L'),
+    Letter('v'),
+    Long("all"),
+    Long("explain"),
+    Long("color"),
+    Long("json"),
+    Long("exit-code"),
+    Long("nagios"),
+    Long("warn-days"),
+    Long("critical-days"),
+    Long("record"),
+];
+
+use Group::{Connecting, General, Lookup, Output, Scan, Tls, Trust};
 use Name::{Letter, Long};
 use Take::{Nothing, Show, Value};
 
@@ -207,10 +258,46 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag(Long("nagios"), Output, Nothing(|o| o.nagios = true),
         "be a monitoring plugin: one line and its status",
         "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN."),
-    flag(Long("warn-days"), Output, Value("days", |o, v| days(&mut o.warn_days, "warn-days", v)),
+    flag(Long("warn-days"), Output, Value("days", |o, v| count(&mut o.warn_days, "warn-days", v)),
         "with --nagios, warn if the certificate expires so soon (14)", ""),
-    flag(Long("critical-days"), Output, Value("days", |o, v| days(&mut o.critical_days, "critical-days", v)),
+    flag(Long("critical-days"), Output, Value("days", |o, v| count(&mut o.critical_days, "critical-days", v)),
         "with --nagios, be critical if it expires so soon (7)", ""),
+
+    flag(Long("concurrency"), Scan, Value("count", |o, v| count(&mut o.scan.concurrency, "concurrency", v)),
+        "connections at once, to all servers (500)", ""),
+    flag(Long("rate"), Scan, Value("count", |o, v| count(&mut o.scan.rate, "rate", v)),
+        "connections begun in a second, at most", "Without it there is no such limit."),
+    flag(Long("per-host"), Scan, Value("count", |o, v| count(&mut o.scan.per_host, "per-host", v)),
+        "connections at once to one address or host",
+        "Without it 2 to an address, 8 to a host with several. 0: no limit, and no pause."),
+    flag(Long("pause"), Scan, Value("milliseconds", |o, v| count(&mut o.scan.pause, "pause", v)),
+        "pause between connections to one address (1000)", ""),
+    flag(Long("timeout-total"), Scan, Value("seconds", |o, v| count(&mut o.scan.timeout_total, "timeout-total", v)),
+        "limit for one destination with all its servers (600)", ""),
+    flag(Long("first"), Scan, Nothing(|o| o.scan.first = true),
+        "probe the first server that can be reached, not all of them", ""),
+    flag(Long("no-share"), Scan, Nothing(|o| o.scan.no_share = true),
+        "connect again for each destination, even to the same server", ""),
+    flag(Long("blocklist"), Scan, Value("file", |o, v| push(&mut o.scan.blocklists, PathBuf::from(v))),
+        "domains and address prefixes that are never contacted",
+        "One on a line; a domain stands for all names below it too. May be repeated."),
+    flag(Long("shard"), Scan, Value("I/N", shard),
+        "do the I-th of N parts of the list, from 1",
+        "Which part a destination belongs to is the same on every machine."),
+    flag(Long("unordered"), Scan, Nothing(|o| o.scan.unordered = true),
+        "write records as they come, not in the order of the list", ""),
+    flag(Long("csv"), Scan, Nothing(|o| o.scan.csv = true),
+        "write CSV instead of JSON Lines", ""),
+    flag(Long("columns"), Scan, Value("names", columns),
+        "which columns the CSV has",
+        "Names, or JSON pointers into the record, separated by commas."),
+    flag(Long("certificates"), Scan, Value("file", |o, v| set(&mut o.scan.certificates, PathBuf::from(v))),
+        "write each certificate once, there; records refer to its SHA-256", ""),
+    flag(Long("resume"), Scan, Value("file", |o, v| set(&mut o.scan.resume, PathBuf::from(v))),
+        "write records to this file, and go on where it ends",
+        "Destinations that have a record in it are left out."),
+    flag(Long("metrics"), Scan, Value("file", |o, v| set(&mut o.scan.metrics, PathBuf::from(v))),
+        "keep numbers in this file, for Prometheus", ""),
 
     flag(Letter('o'), General, Value("name=value", parameter),
         "set a parameter of main.cf", "myhostname=NAME is the name in EHLO."),
@@ -308,9 +395,19 @@ fn dnssec(options: &mut Options, value: &OsStr) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn days(field: &mut Option<u32>, option: &'static str, value: &OsStr) -> Result<(), Refusal> {
+fn count(field: &mut Option<u32>, option: &'static str, value: &OsStr) -> Result<(), Refusal> {
     let bad = || Refusal::Fatal(SettingError::BadLong(option, text(value)));
-    set(field, value.to_str().and_then(|days| days.parse().ok()).ok_or_else(bad)?)
+    set(field, value.to_str().and_then(|count| count.parse().ok()).ok_or_else(bad)?)
+}
+
+fn shard(options: &mut Options, value: &OsStr) -> Result<(), Refusal> {
+    let bad = || Refusal::Fatal(SettingError::BadLong("shard", text(value)));
+    set(&mut options.scan.shard, value.to_str().and_then(Shard::parse).ok_or_else(bad)?)
+}
+
+fn columns(options: &mut Options, value: &OsStr) -> Result<(), Refusal> {
+    let bad = |name| Refusal::Fatal(SettingError::BadLong("columns", name));
+    set(&mut options.scan.columns, Columns::parse(&text(value)).map_err(bad)?)
 }
 
 fn color(options: &mut Options, value: &OsStr) -> Result<(), Refusal> {
@@ -342,11 +439,12 @@ pub(crate) enum Asked {
 /// Reads a command line the way getopt(3) does under POSIXLY_CORRECT: letters may be joined, an
 /// argument may be glued to its letter, and the first operand or `--` ends the options.
 ///
-/// Long options exist if `long` says so.
+/// The command decides which options exist.
 pub(crate) fn parse(
     arguments: impl IntoIterator<Item = OsString>,
-    long: bool,
+    command: Command,
 ) -> Result<Asked, Refusal> {
+    let long = command != Command::Reference;
     let mut arguments = arguments.into_iter();
     let mut options = Box::new(Options::default());
     while let Some(argument) = arguments.next() {
@@ -355,11 +453,11 @@ pub(crate) fn parse(
             break;
         } else if long && bytes.starts_with(b"--") {
             let written = text(&argument);
-            if let Some(page) = take_long(&mut options, &written[2..], &mut arguments)? {
+            if let Some(page) = take_long(&mut options, command, &written[2..], &mut arguments)? {
                 return Ok(Asked::Page(page));
             }
         } else if bytes.len() > 1 && bytes[0] == b'-' {
-            take_letters(&mut options, &argument, &mut arguments)?;
+            take_letters(&mut options, command, &argument, &mut arguments)?;
         } else {
             options.operands.push(argument);
             break;
@@ -372,6 +470,7 @@ pub(crate) fn parse(
 /// Takes a long option, `name` or `name=value`.
 fn take_long(
     options: &mut Options,
+    command: Command,
     written: &str,
     rest: &mut impl Iterator<Item = OsString>,
 ) -> Result<Option<Page>, Refusal> {
@@ -383,6 +482,9 @@ fn take_long(
     let Some(flag) = Flag::by_long_name(name) else {
         return usage(UsageError::UnknownLong(written.to_owned()));
     };
+    if !flag.is_for(command) {
+        return usage(UsageError::Elsewhere(format!("--{name}"), command));
+    }
     match (flag.take, glued) {
         (Value(_, set), glued) => match glued.or_else(|| rest.next()) {
             Some(value) => set(options, &value)?,
@@ -398,6 +500,7 @@ fn take_long(
 /// Takes a group of letters, the last of which may have an argument.
 fn take_letters(
     options: &mut Options,
+    command: Command,
     argument: &OsStr,
     rest: &mut impl Iterator<Item = OsString>,
 ) -> Result<(), Refusal> {
@@ -409,6 +512,9 @@ fn take_letters(
         let Some(flag) = Flag::by_letter(letter) else {
             return Err(Refusal::Usage(UsageError::UnknownLetter(letter)));
         };
+        if !flag.is_for(command) {
+            return Err(Refusal::Usage(UsageError::Elsewhere(format!("-{letter}"), command)));
+        }
         match flag.take {
             Nothing(set) => set(options),
             Show(_) => {}
@@ -428,7 +534,7 @@ mod tests {
     use super::*;
 
     fn parse_words(words: &[&str]) -> Result<Asked, Refusal> {
-        parse(words.iter().map(OsString::from), true)
+        parse(words.iter().map(OsString::from), Command::Probe)
     }
 
     fn options(words: &[&str]) -> Options {
@@ -545,7 +651,7 @@ mod tests {
         assert_eq!(parse_words(&["--help", "-Z"]), Ok(Asked::Page(Page::Help)));
         assert_eq!(parse_words(&["d", "--help"]).map(|_| ()), Ok(()));
         // The reference has no long options: `--help` is the letter `-`.
-        let reference = parse([OsString::from("--help")], false);
+        let reference = parse([OsString::from("--help")], Command::Reference);
         assert_eq!(reference, usage(UsageError::UnknownLetter('-')));
     }
 

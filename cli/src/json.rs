@@ -10,16 +10,21 @@ mod session;
 use std::io;
 use std::net::IpAddr;
 
+use bytes::Bytes;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 use serde_json::{Value, json};
 use tlsfinger_core::IoError;
 use tlsfinger_core::cert::{Digest, Seconds};
 use tlsfinger_core::config::{Config, Dialect};
 use tlsfinger_core::destination::{Destination, Place};
-use tlsfinger_core::report::{LookupError, Outcome, Peer, PeerAddress, Report, Scope};
+use tlsfinger_core::report::{LookupError, Outcome, Peer, PeerAddress, Report, Scope, Untested};
 use tlsfinger_core::resolve::DnsProblem;
 
 use crate::status::exit_status;
+
+use certificate::certificate;
+pub(crate) use certificate::sha256;
+pub(crate) use session::step_word;
 
 /// The version of the schema; a change that breaks readers raises it.
 const SCHEMA: u32 = 1;
@@ -40,12 +45,27 @@ impl Frame {
 
     /// Makes the document of a destination.
     pub(crate) fn document(&self, report: &Report) -> Value {
+        self.document_with(report, &mut |der| certificate(der, self.digest))
+    }
+
+    /// Tells a certificate as documents do.
+    pub(crate) fn certificate(&self, der: &Bytes) -> Value {
+        certificate(der, self.digest)
+    }
+
+    /// Makes the document of a destination; certificates in it are told by the caller.
+    pub(crate) fn document_with(
+        &self,
+        report: &Report,
+        certificate: &mut dyn FnMut(&Bytes) -> Value,
+    ) -> Value {
         let conclusion = report.conclusion();
         json!({
             "schema": SCHEMA,
             "program": { "name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION") },
-            "began": Seconds::from(report.began).to_string(),
-            "milliseconds": milliseconds(report.ended.elapsed()),
+            "began": Seconds::from(report.began.at(report.started)).to_string(),
+            "ended": Seconds::from(report.began.at(report.ended)).to_string(),
+            "milliseconds": milliseconds(report.ended.since(report.started)),
             "destination": destination(&report.destination),
             "dialect": match self.dialect { Dialect::Smtp => "smtp", Dialect::Lmtp => "lmtp" },
             "wrapper": self.wrapper,
@@ -74,8 +94,16 @@ impl Frame {
             "unreachable": report.unreachable.iter().map(|(at, error)| {
                 json!({ "peer": peer(at), "error": io_error(error) })
             }).collect::<Value>(),
+            "untested": report.untested.iter().map(|(at, why)| {
+                let why = match why {
+                    Untested::Blocked => "blocked",
+                    Untested::Stopped => "stopped",
+                    Untested::TimedOut => "timed-out",
+                };
+                json!({ "peer": peer(at), "why": why })
+            }).collect::<Value>(),
             "sessions": report.sessions.iter().map(|session| {
-                session::session(session, report.level, self.digest)
+                session::session(session, report.level, self.digest, certificate)
             }).collect::<Value>(),
         })
     }

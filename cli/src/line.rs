@@ -98,16 +98,7 @@ impl Line {
     }
 
     fn finish(text: &str, charset: Charset) -> Self {
-        let mut line = String::with_capacity(text.len() + 1);
-        for c in text.chars() {
-            if is_printable(c) && (c.is_ascii() || charset == Charset::Utf8) {
-                line.push(c);
-            } else {
-                line.extend(std::iter::repeat_n('?', shown_octets(c)));
-            }
-        }
-        line.push('\n');
-        Self(line)
+        Self(filtered(text, charset) + "\n")
     }
 
     /// Puts the line into the colour of a tone.
@@ -126,6 +117,23 @@ impl Line {
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
+}
+
+/// Replaces everything that a terminal could take for more than text.
+pub(crate) fn printable(text: &str) -> String {
+    filtered(text, Charset::Utf8)
+}
+
+fn filtered(text: &str, charset: Charset) -> String {
+    let mut line = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        if is_printable(c) && (c.is_ascii() || charset == Charset::Utf8) {
+            line.push(c);
+        } else {
+            line.extend(std::iter::repeat_n('?', shown_octets(c)));
+        }
+    }
+    line
 }
 
 /// Tells whether a terminal shows `c` and does nothing else with it.

@@ -16,6 +16,7 @@ mod program;
 mod record;
 mod replay;
 mod run;
+mod scan;
 mod settings;
 mod status;
 mod system;
@@ -29,7 +30,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use crate::flags::{Asked, Page, Refusal};
+use crate::flags::{Asked, Command, Page, Refusal};
 use crate::line::{Line, Message};
 use crate::options::Color;
 use crate::printer::Printer;
@@ -42,7 +43,9 @@ fn main() -> ExitCode {
     let program = Program::named(&program.to_string_lossy());
     let arguments: Vec<_> = arguments.collect();
     // A plugin has a status of its own even if the command line cannot be understood.
-    let is_plugin = !program.is_posttls_finger() && arguments.iter().any(|word| word == "--nagios");
+    let is_scan = arguments.first().is_some_and(|word| word == "scan");
+    let is_plugin =
+        !program.is_posttls_finger() && !is_scan && arguments.iter().any(|word| word == "--nagios");
     let failure = if is_plugin { nagios::UNKNOWN.into() } else { ExitCode::FAILURE };
     let mut printer = Printer::new(io::stdout(), program.clone());
     let status = match obey(&program, arguments.into_iter(), &mut printer) {
@@ -78,12 +81,16 @@ fn obey(
     printer: &mut Printer<io::Stdout>,
 ) -> Result<ExitCode, Refusal> {
     let mut arguments = arguments.peekable();
-    // A host of that name can still be given as [replay].
+    // Hosts of these names can still be given as [replay] and [scan].
     if !program.is_posttls_finger() && arguments.next_if(|first| first == "replay").is_some() {
         let system = system::ask(program).map_err(SettingError::File)?;
         return replay::obey(program, arguments, &system, printer);
     }
-    let asked = flags::parse(arguments, !program.is_posttls_finger());
+    if !program.is_posttls_finger() && arguments.next_if(|first| first == "scan").is_some() {
+        return scan::obey(program, arguments, printer);
+    }
+    let command = if program.is_posttls_finger() { Command::Reference } else { Command::Probe };
+    let asked = flags::parse(arguments, command);
     if let Ok(Asked::Page(page)) = asked {
         printer.show(&match page {
             Page::Help => usage::help(program),

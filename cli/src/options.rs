@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use tlsfinger_core::config::{DnssecTrust, InsecureMx};
 use tlsfinger_core::resolve::NameServer;
 
+use crate::scan::columns::Columns;
+use crate::scan::list::Shard;
+
 /// Every option's value and the operands. Of options with a list the field keeps all values, of
 /// the others the last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -98,8 +101,45 @@ pub(crate) struct Options {
     pub(crate) hygiene: bool,
     /// `--color`
     pub(crate) color: Color,
+    /// What only a scan knows.
+    pub(crate) scan: ScanOptions,
     /// Destination and match arguments.
     pub(crate) operands: Vec<OsString>,
+}
+
+/// Options of `tlsfinger scan`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ScanOptions {
+    /// `--concurrency`
+    pub(crate) concurrency: Option<u32>,
+    /// `--rate`
+    pub(crate) rate: Option<u32>,
+    /// `--per-host`
+    pub(crate) per_host: Option<u32>,
+    /// `--pause`
+    pub(crate) pause: Option<u32>,
+    /// `--timeout-total`
+    pub(crate) timeout_total: Option<u32>,
+    /// `--first`
+    pub(crate) first: bool,
+    /// `--no-share`
+    pub(crate) no_share: bool,
+    /// `--blocklist`
+    pub(crate) blocklists: Vec<PathBuf>,
+    /// `--shard`
+    pub(crate) shard: Option<Shard>,
+    /// `--unordered`
+    pub(crate) unordered: bool,
+    /// `--csv`
+    pub(crate) csv: bool,
+    /// `--columns`
+    pub(crate) columns: Option<Columns>,
+    /// `--certificates`
+    pub(crate) certificates: Option<PathBuf>,
+    /// `--resume`
+    pub(crate) resume: Option<PathBuf>,
+    /// `--metrics`
+    pub(crate) metrics: Option<PathBuf>,
 }
 
 /// When lines are in colour.

@@ -23,7 +23,22 @@ What follows the destination are names that the certificate must show at the lev
 and
 .BR secure ,
 or digests at the level
-.BR fingerprint .";
+.BR fingerprint .
+.PP
+.B tlsfinger scan
+reads a list of destinations, one on a line, and writes a JSON document for each, in the order of the
+list. A line may have match arguments behind a tab, or be an object with
+.BR domain ,
+.B match
+and
+.BR id .
+Mail servers are visited once, whoever shares them, and two connections at a time are made to one
+address. The first Ctrl\\-C stops new work, the second ends.
+.PP
+.B tlsfinger replay
+tells again what
+.B \\-\\-record
+wrote down.";
 
 const REST: &str = "\
 .SH EXIT STATUS
@@ -32,6 +47,11 @@ const REST: &str = "\
 and
 .B \\-\\-nagios
 the status tells more, as described there.
+.PP
+That of
+.B tlsfinger scan
+is 0 if every destination has its record, whatever it says; 1 after wrong usage or a fatal error; 2 if
+every destination has its record but some lines are no destinations; 3 if it was stopped before.
 .SH ENVIRONMENT
 .TP
 .B MAIL_CONFIG
@@ -54,6 +74,8 @@ fn manual() -> String {
          .TH TLSFINGER 1 \"\" \"tlsfinger {}\"\n\
          .SH NAME\ntlsfinger \\- show how a mail server does TLS\n\
          .SH SYNOPSIS\n.B tlsfinger\n.RI [ option \" ...] \" destination \" [\" match \" ...]\"\n\
+         .br\n.B tlsfinger scan\n.RI [ option \" ...] [\" file ]\n\
+         .br\n.B tlsfinger replay\n.RI [ option \" ...] \" file \" ...\"\n\
          .SH DESCRIPTION\n{DESCRIPTION}\n.SH OPTIONS\n",
         env!("CARGO_PKG_VERSION")
     );

@@ -14,7 +14,7 @@ use tlsfinger_core::report::{Event, Report, Session};
 use tlsfinger_core::trace::{Fidelity, Trace, TraceError};
 
 use crate::complain;
-use crate::flags::{self, Asked, Page, Refusal};
+use crate::flags::{self, Asked, Command, Page, Refusal};
 use crate::line::{Line, Message};
 use crate::options::Options;
 use crate::printer::Printer;
@@ -195,7 +195,7 @@ fn wish(arguments: impl Iterator<Item = OsString>) -> Result<Option<Wish>, Refus
             }
         }
     }
-    let mut options = match flags::parse(rest, true)? {
+    let mut options = match flags::parse(rest, Command::Probe)? {
         Asked::Probe(options) => *options,
         Asked::Page(Page::Help | Page::Version) => return Ok(None),
     };

@@ -7,15 +7,17 @@ mod lookup;
 mod offer;
 mod policy;
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tlsfinger_core::cert::Digest;
 use tlsfinger_core::config::{
-    Config, Dialect, Family, Level, Policy, Proxy, Reuse, ServerNameChoice, Watch,
+    Config, Dialect, Family, Level, MatchRule, Policy, Proxy, Reuse, ServerNameChoice, Watch,
 };
-use tlsfinger_core::destination::{Destination, HostError, Place, host_to_ascii, tcp_port};
+use tlsfinger_core::destination::{
+    Destination, HostError, KnownPorts, Place, host_to_ascii, tcp_port,
+};
 
 use crate::flags::Refusal;
 use crate::line::{Charset, Message};
@@ -110,6 +112,72 @@ pub(crate) fn decide(
     system: &System,
     notes: &mut Vec<Message>,
 ) -> Result<Settings, Refusal> {
+    let (mut settings, parameters) = without_destination(options, system, notes)?;
+    let Config { level, dialect, .. } = settings.config;
+    let [destination, matches @ ..] = options.operands.as_slice() else {
+        return Err(Refusal::Usage(UsageError::NoDestination));
+    };
+    let matches = policy::matches(matches, level, settings.show.log, notes);
+    if !matches.pins.is_empty() && options.digest.is_none() && parameters.digest_is_old_default {
+        notes.push(Message::info(
+            "using backwards-compatible default setting smtp_tls_fingerprint_digest=md5 to \
+             compute certificate fingerprints",
+        ));
+    }
+    let ports = || Ports::new(&parameters, system);
+    settings.config.destination =
+        destination_of(destination, dialect, ports, settings.show.verbose, notes)?;
+    settings.config.policy.matches = matches.rules;
+    settings.config.policy.pins = matches.pins;
+    settings.format = format(options)?;
+    Ok(settings)
+}
+
+/// Does the same for a list of destinations that is still to be read.
+pub(crate) fn for_list(
+    options: &Options,
+    system: &System,
+    notes: &mut Vec<Message>,
+) -> Result<(Settings, Ports), Refusal> {
+    let (settings, parameters) = without_destination(options, system, notes)?;
+    let ports = Ports::new(&parameters, system);
+    Ok((settings, ports))
+}
+
+/// Reads match arguments of a list, which are names.
+pub(crate) fn match_rules(arguments: &[String], level: Level) -> Vec<MatchRule> {
+    let arguments: Vec<_> = arguments.iter().map(OsString::from).collect();
+    policy::matches(&arguments, level, Log::NONE, &mut Vec::new()).rules
+}
+
+/// The ports of services that are known by name.
+#[derive(Debug)]
+pub(crate) struct Ports {
+    known: KnownPorts,
+    services: Vec<u8>,
+}
+
+impl Ports {
+    fn new(parameters: &Parameters, system: &System) -> Self {
+        Self { known: parameters.known_ports.clone(), services: (system.services)() }
+    }
+
+    /// Knows none.
+    #[cfg(test)]
+    pub(crate) fn none() -> Self {
+        Self { known: KnownPorts::default(), services: Vec::new() }
+    }
+
+    pub(crate) fn port(&self, name: &str) -> Option<u16> {
+        self.known.port(name).or_else(|| tcp_port(&self.services, name))
+    }
+}
+
+fn without_destination(
+    options: &Options,
+    system: &System,
+    notes: &mut Vec<Message>,
+) -> Result<(Settings, Parameters), Refusal> {
     let verbose = options.verbose + u32::from(system.mail_verbose);
     let family = family(options.family.as_deref())?;
     let reuse = reuse(options);
@@ -152,22 +220,8 @@ pub(crate) fn decide(
     }
     let lookup = lookup::decide(options, hosts, &parameters, &engine, system, notes)?;
     let dialect = if options.lmtp { Dialect::Lmtp } else { Dialect::Smtp };
-    let [destination, matches @ ..] = options.operands.as_slice() else {
-        return Err(Refusal::Usage(UsageError::NoDestination));
-    };
-    let matches = policy::matches(matches, level, log, notes);
-    if !matches.pins.is_empty() && options.digest.is_none() && parameters.digest_is_old_default {
-        notes.push(Message::info(
-            "using backwards-compatible default setting smtp_tls_fingerprint_digest=md5 to \
-             compute certificate fingerprints",
-        ));
-    }
-    let known_ports = &parameters.known_ports;
-    let port_of =
-        |name: &str| known_ports.port(name).or_else(|| tcp_port(&(system.services)(), name));
-    let destination = self::destination(destination, dialect, port_of, verbose, notes)?;
     let config = Config {
-        destination,
+        destination: Config::default().destination,
         dialect,
         wrapper: options.wrapper,
         helo_name: parameters.my_host_name.clone(),
@@ -179,8 +233,8 @@ pub(crate) fn decide(
         level,
         no_tls: engine.is_off,
         policy: Policy {
-            matches: matches.rules,
-            pins: matches.pins,
+            matches: Vec::new(),
+            pins: Vec::new(),
             trust: engine.roots,
             anchors,
             digest: engine.digest,
@@ -220,11 +274,11 @@ pub(crate) fn decide(
         charset: parameters.charset,
     };
     let runtime = options.runtime;
-    Ok(Settings {
+    let settings = Settings {
         config,
         show,
         runtime,
-        format: format(options)?,
+        format: Format::Text,
         all: options.all,
         explain: options.explain,
         exit_code: options.exit_code,
@@ -232,7 +286,8 @@ pub(crate) fn decide(
         record: options.record.clone(),
         cipher_list: wish.cipher_list,
         odd_bounds: wish.odd_bounds,
-    })
+    };
+    Ok((settings, parameters))
 }
 
 fn format(options: &Options) -> Result<Format, SettingError> {
@@ -350,10 +405,10 @@ fn timeout(letter: char, seconds: Option<i32>) -> Result<Duration, SettingError>
     }
 }
 
-fn destination(
+fn destination_of(
     operand: &OsStr,
     dialect: Dialect,
-    port_of: impl FnOnce(&str) -> Option<u16>,
+    ports: impl FnOnce() -> Ports,
     verbose: u32,
     notes: &mut Vec<Message>,
 ) -> Result<Destination, SettingError> {
@@ -364,8 +419,8 @@ fn destination(
              malformed UTF-8"
         )));
     }
-    let destination =
-        Destination::parse(&text, dialect, port_of).map_err(SettingError::Destination)?;
+    let destination = Destination::parse(&text, dialect, |name| ports().port(name))
+        .map_err(SettingError::Destination)?;
     if let Place::Inet { service, .. } = &destination.place
         && verbose > 0
     {
@@ -389,13 +444,11 @@ fn server_name(word: &str) -> ServerNameChoice {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
-
     use tlsfinger_core::config::{DnssecTrust, InsecureMx, Lookup, ProxyForm};
     use tlsfinger_core::resolve::ResolvConf;
 
     use super::*;
-    use crate::flags::{Asked, parse};
+    use crate::flags::{Asked, Command, parse};
     use crate::system::FileError;
 
     fn read(path: &Path) -> Result<File, FileError> {
@@ -409,7 +462,8 @@ mod tests {
     }
 
     fn decide_words(words: &[&str]) -> (Result<Settings, Refusal>, Vec<String>) {
-        let Ok(Asked::Probe(options)) = parse(words.iter().map(OsString::from), true) else {
+        let Ok(Asked::Probe(options)) = parse(words.iter().map(OsString::from), Command::Probe)
+        else {
             panic!("{words:?}");
         };
         let system = System {

@@ -117,11 +117,13 @@ fn key(facts: &TlsFacts) -> &'static str {
     }
 }
 
-fn has_failed_tlsa(host: &HostFacts) -> bool {
+/// Tells whether TLSA records of a host could not be looked up.
+pub(crate) fn has_failed_tlsa(host: &HostFacts) -> bool {
     host.addresses.iter().any(|address| matches!(address.tlsa, TlsaFacts::Failed(_)))
 }
 
-const fn verdict_words(conclusion: Conclusion) -> &'static str {
+/// Tells a conclusion in a word or two.
+pub(crate) const fn verdict_words(conclusion: Conclusion) -> &'static str {
     match conclusion {
         Conclusion::Satisfied => "satisfied",
         Conclusion::NotSatisfied => "not satisfied",

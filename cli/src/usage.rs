@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::flags::{FLAGS, Flag, Group, Name, Take};
+use crate::flags::{Command, FLAGS, Flag, Group, Name, Take};
 use crate::line::Line;
 use crate::program::Program;
 
@@ -17,6 +17,10 @@ pub(crate) enum UsageError {
     /// The argument of `-o` has no equal sign.
     NotNameValue,
     NoDestination,
+    /// An option that this command does not have.
+    Elsewhere(String, Command),
+    /// `scan` with more than one file.
+    OneList,
     /// `replay` without a file.
     NoTrace,
     /// An option that decides what was recorded, or `--bless` with one that judges.
@@ -32,6 +36,13 @@ impl fmt::Display for UsageError {
             Self::UnknownLong(name) => write!(f, "unrecognized option '--{name}'"),
             Self::MissingLong(name) => write!(f, "option '--{name}' requires an argument"),
             Self::NeedlessLong(name) => write!(f, "option '--{name}' doesn't allow an argument"),
+            Self::Elsewhere(option, Command::Scan) => {
+                write!(f, "option '{option}' is not for scan")
+            }
+            Self::Elsewhere(option, Command::Probe | Command::Reference) => {
+                write!(f, "option '{option}' is for scan only")
+            }
+            Self::OneList => f.write_str("scan: one FILE at most"),
             Self::NoTrace => f.write_str("replay: no trace"),
             Self::NotForReplay => {
                 f.write_str("replay: only -l, -F, -P, -A, --webpki-roots and --match, or --bless")
@@ -80,17 +91,37 @@ pub(crate) fn help(program: &Program) -> String {
         "{name} shows how a mail server does TLS: it connects, says EHLO and\n\
          STARTTLS, judges the certificate and takes its leave.\n\n\
          usage: {name} [option ...] destination [match ...]\n\
+         \x20      {name} scan [option ...] [file]   ({name} scan --help)\n\
          \x20      {name} replay file ...            ({name} replay --help)\n\n\
          destination   domain[:port], [host][:port]; with -S inet:host[:port], unix:path\n\
          match         name or fingerprint that the certificate must show\n"
     );
+    describe_all(&mut text, |_| true);
+    text
+}
+
+/// Makes the text of `scan --help`.
+pub(crate) fn scan_help(program: &Program) -> String {
+    let name = program.name();
+    let mut text = format!(
+        "{name} scan tells how the mail servers of many domains do TLS.\n\n\
+         usage: {name} scan [option ...] [file]\n\n\
+         file   the list; standard input if it is missing or -. A line has a domain, and\n\
+         \x20      match arguments behind a tab; or is {{\"domain\":..,\"match\":..,\"id\":..}}.\n\n\
+         A JSON document is written for each destination, in the order of the list.\n\
+         status 0: each has one; 1: failed; 2: some lines are no destinations; 3: stopped\n"
+    );
+    describe_all(&mut text, |flag| flag.is_for(Command::Scan));
+    text
+}
+
+fn describe_all(text: &mut String, is_wanted: impl Fn(&Flag) -> bool) {
     for group in Group::ALL {
         let _ = write!(text, "\n{}:\n", group.title());
-        for flag in FLAGS.iter().filter(|flag| flag.group == group) {
-            describe(&mut text, flag);
+        for flag in FLAGS.iter().filter(|flag| flag.group == group && is_wanted(flag)) {
+            describe(text, flag);
         }
     }
-    text
 }
 
 /// Makes the text of `replay --help`.

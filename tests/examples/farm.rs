@@ -1,7 +1,7 @@
 //! Runs a load farm until its standard input ends:
 //!
 //! `cargo run --release -p tlsfinger-tests --example farm -- [--servers N] [--hosts N] [--threads N]
-//! [--port PORT] [--prepare KIND] [--root FILE]`
+//! [--port PORT] [--names PORT] [--prepare KIND] [--root FILE] [--anchor FILE]`
 //!
 //! It tells its port and name server on one line; then each line that it reads makes it tell what
 //! its servers saw.
@@ -14,7 +14,7 @@ use tlsfinger_tests::farm::{Farm, Kind, Size};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut size = Size { threads: 2, port: 2525, ..Size::default() };
-    let (mut prepared, mut root) = (Vec::new(), None);
+    let (mut prepared, mut root, mut anchor) = (Vec::new(), None, None);
     let mut arguments = std::env::args().skip(1);
     while let Some(option) = arguments.next() {
         let value = arguments.next().ok_or(format!("{option} needs a value"))?;
@@ -23,6 +23,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             "--hosts" => size.hosts = value.parse()?,
             "--threads" => size.threads = value.parse()?,
             "--port" => size.port = value.parse()?,
+            "--names" => size.names_port = value.parse()?,
+            "--anchor" => anchor = Some(value),
             "--prepare" => prepared.push(Kind::from_word(&value).ok_or("no such kind")?),
             "--root" => root = Some(value),
             _ => return Err(format!("unknown option {option}").into()),
@@ -37,6 +39,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     if let Some(path) = root {
         std::fs::write(path, farm.root_pem())?;
+    }
+    if let Some(path) = anchor {
+        std::fs::write(path, farm.trust_anchor())?;
     }
     let mut out = io::stdout();
     writeln!(out, "port={} resolver={}", farm.port(), farm.resolver())?;

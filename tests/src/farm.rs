@@ -8,7 +8,8 @@
 //! | `_PORT._tcp.mxK.KIND.farm.test` | a TLSA record `3 1 1`, for kinds that have one |
 //!
 //! A [`Kind`] says how its servers behave. Each has its own key and certificate, issued by one
-//! intermediate. All names are signed: answers have the AD bit.
+//! intermediate. All names are signed, in one zone: answers have the AD bit, and signatures for those
+//! who ask for them; [`Farm::trust_anchor`] tells the key.
 
 mod connection;
 mod names;
@@ -20,6 +21,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::signer::Signer;
 pub use names::Names;
 pub use pki::Pki;
 pub use server::Servers;
@@ -43,12 +45,14 @@ pub struct Size {
     pub threads: usize,
     /// The port of all mail servers; 0 is any that is free.
     pub port: u16,
+    /// The port of the name server, as above.
+    pub names_port: u16,
 }
 
 impl Default for Size {
     /// A hundred servers, one mail host for each domain, one thread.
     fn default() -> Self {
-        Self { servers: 100, hosts: 1, threads: 1, port: 0 }
+        Self { servers: 100, hosts: 1, threads: 1, port: 0, names_port: 0 }
     }
 }
 
@@ -60,11 +64,8 @@ impl Farm {
     /// The system's.
     pub fn start(size: Size) -> io::Result<Self> {
         let listeners = server::listen(size)?;
-        let world = Arc::new(World {
-            size: Size { port: listeners[0].local_addr()?.port(), ..size },
-            pki: Pki::default(),
-            counts: Mutex::default(),
-        });
+        let port = listeners[0].local_addr()?.port();
+        let world = Arc::new(World::new(Size { port, ..size }));
         let servers = Servers::start(listeners, &world)?;
         let names = Some(Names::start(&world)?);
         Ok(Self { world, servers, names })
@@ -102,6 +103,14 @@ impl Farm {
         self.world.pki.root_pem()
     }
 
+    /// Tells the DS record that names the key of all names, as a line of a zone file.
+    pub fn trust_anchor(&self) -> String {
+        let ds = self.world.signer.ds();
+        let tag = u16::from_be_bytes([ds[0], ds[1]]);
+        let digest: String = ds[4..].iter().map(|octet| format!("{octet:02X}")).collect();
+        format!(". IN DS {tag} {} {} {digest}\n", ds[2], ds[3])
+    }
+
     /// Tells what came about so far.
     pub fn counts(&self) -> Counts {
         self.world.counts().clone()
@@ -123,10 +132,15 @@ impl Farm {
 struct World {
     size: Size,
     pki: Pki,
+    signer: Signer,
     counts: Mutex<Counts>,
 }
 
 impl World {
+    fn new(size: Size) -> Self {
+        Self { size, pki: Pki::default(), signer: names::signer(), counts: Mutex::default() }
+    }
+
     fn counts(&self) -> MutexGuard<'_, Counts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }

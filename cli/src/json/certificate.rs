@@ -10,15 +10,16 @@ use tlsfinger_core::cert::{
 use super::{hex, text};
 
 /// Tells a certificate, as far as it can be read.
-pub(super) fn certificate(der: &Bytes, digest: Digest) -> Value {
+pub(crate) fn certificate(der: &Bytes, digest: Digest) -> Value {
     let Ok(certificate) = Certificate::parse(der.clone()) else {
-        return json!({ "pem": pem("CERTIFICATE", der), "fields": null });
+        return json!({ "sha256": sha256(der), "pem": pem("CERTIFICATE", der), "fields": null });
     };
     let examined = Examined::new(certificate);
     let certificate = examined.certificate();
     let validity = examined.validity();
     let extensions = examined.extensions();
     json!({
+        "sha256": sha256(der),
         "pem": pem("CERTIFICATE", der),
         "fields": {
             "version": certificate.version().0,
@@ -38,6 +39,11 @@ pub(super) fn certificate(der: &Bytes, digest: Digest) -> Value {
             "key_fingerprint": hex(&digest.of(&[certificate.spki()])),
         },
     })
+}
+
+/// Tells what a certificate is known by.
+pub(crate) fn sha256(der: &[u8]) -> String {
+    hex(&Digest::Sha256.of(&[der]))
 }
 
 /// Tells a raw public key (RFC 7250).

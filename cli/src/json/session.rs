@@ -1,5 +1,6 @@
 //! One session as JSON.
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 use tlsfinger_core::Instant;
 use tlsfinger_core::cert::Digest;
@@ -12,20 +13,26 @@ use tlsfinger_core::report::{
 use tlsfinger_core::resolve::Tlsa;
 use tlsfinger_core::session::{Capabilities, Reply};
 
-use super::certificate::{certificate, raw_key};
+use super::certificate::raw_key;
 use super::hygiene::hygiene;
 use super::lookup::tlsa_set;
 use super::scouted::{scheme, scouted};
 use super::{hex, io_error, milliseconds, peer, text};
 use crate::status::exit_status;
 
-/// Tells a session.
-pub(super) fn session(session: &Session, level: Level, digest: Digest) -> Value {
+/// Tells a session; `certificate` tells a certificate.
+pub(super) fn session(
+    session: &Session,
+    level: Level,
+    digest: Digest,
+    certificate: &mut dyn FnMut(&Bytes) -> Value,
+) -> Value {
     let Session { target, observation, verdict, .. } = session;
     let verdict = verdict.as_deref();
     json!({
         "peer": peer(&target.peer),
         "address_secure": target.address_secure,
+        "shared": session.shared,
         "level": target.level.word(),
         "reference_names": target.match_names,
         "tlsa": target.tlsa.as_deref().map(|set| tlsa_set(set, verdict.and_then(matched_record))),
@@ -62,7 +69,7 @@ pub(super) fn session(session: &Session, level: Level, digest: Digest) -> Value 
         })),
         "handshake_error": observation.handshake_error.as_ref().map(handshake_error),
         "tls_error": observation.tls_broke.as_ref().map(tls_error),
-        "chain": observation.tls.as_deref().map(|facts| chain(facts, digest)),
+        "chain": observation.tls.as_deref().map(|facts| chain(facts, digest, certificate)),
         "hello_again": observation.hello_again.as_ref().map(capabilities),
         "quit": observation.quit.as_ref().map(reply),
         "problems": observation.problems.iter().map(|(step, problem)| json!({
@@ -140,10 +147,10 @@ fn versions(tls12: bool, tls13: bool) -> Vec<&'static str> {
     all.into_iter().filter_map(|(offered, name)| offered.then_some(name)).collect()
 }
 
-fn chain(facts: &TlsFacts, digest: Digest) -> Value {
+fn chain(facts: &TlsFacts, digest: Digest, certificate: &mut dyn FnMut(&Bytes) -> Value) -> Value {
     match facts.certificates {
         ServerCertificates::X509 => {
-            let certificates = facts.chain.iter().map(|der| certificate(der, digest));
+            let certificates = facts.chain.iter().map(certificate);
             json!({ "kind": "x509", "certificates": certificates.collect::<Value>() })
         }
         ServerCertificates::RawPublicKey => {
@@ -177,7 +184,8 @@ fn tls_error(error: &TlsError) -> Value {
     }
 }
 
-fn step_word(step: Step) -> &'static str {
+/// Tells the word for a step.
+pub(crate) fn step_word(step: Step) -> &'static str {
     match step {
         Step::Connect => "connect",
         Step::Greeting => "greeting",

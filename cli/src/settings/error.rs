@@ -47,6 +47,14 @@ pub(crate) enum SettingError {
     Record(PathBuf, String),
     /// A trace that cannot be played; why.
     Trace(String, String),
+    /// `--csv` with `--resume`.
+    CsvAndResume,
+    /// `--columns` without `--csv`.
+    ColumnsWithoutCsv,
+    /// A list or a file of records that cannot be used; what the system says.
+    List(String, String),
+    /// A line of a blocklist, with its place.
+    Blocklist(String, String),
     /// The system lacks what a run needs; the text is the system's.
     Driver(String),
 }
@@ -83,6 +91,11 @@ impl fmt::Display for SettingError {
             Self::Destination(error) => error.fmt(f),
             Self::Record(file, error) => write!(f, "cannot record to {}: {error}", file.display()),
             Self::Trace(file, error) => write!(f, "{file}: {error}"),
+            Self::CsvAndResume => {
+                f.write_str("The --csv and --resume options are mutually exclusive")
+            }
+            Self::ColumnsWithoutCsv => f.write_str("The --columns option needs --csv"),
+            Self::List(file, error) | Self::Blocklist(file, error) => write!(f, "{file}: {error}"),
             Self::Driver(error) => write!(f, "cannot begin: {error}"),
             Self::BadTrustAnchor(file, error) => {
                 write!(f, "bad '--trust-anchor' option value: {file}: {error}")

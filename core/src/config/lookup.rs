@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::destination::check_host;
+use crate::machine::Remote;
 use crate::resolve::{RecordType, ResolvConf, TrustAnchors};
 
 /// Everything that decides how mail hosts, their addresses and TLSA records are found.
@@ -89,6 +90,19 @@ pub enum InsecureMx {
     /// They are checked, but a match counts only as trusted.
     #[default]
     Dane,
+}
+
+impl Lookup {
+    /// Tells whether the AD bit of a name server counts that is asked in plain text.
+    pub fn believes(&self, server: &Remote) -> bool {
+        match self.dnssec {
+            DnssecTrust::Trust => true,
+            DnssecTrust::Local => false,
+            DnssecTrust::Auto => {
+                self.resolvers.trust_ad || server.address.ip().to_canonical().is_loopback()
+            }
+        }
+    }
 }
 
 /// Who tells that an answer is secure.

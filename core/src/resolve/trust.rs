@@ -26,17 +26,10 @@ pub(crate) struct Trust {
 impl Trust {
     /// `matters` tells whether the caller wants to use security at all.
     pub(crate) fn new(lookup: &Lookup, matters: bool) -> Self {
-        let trusted = |server: &Remote| match lookup.dnssec {
-            DnssecTrust::Trust => true,
-            DnssecTrust::Local => false,
-            DnssecTrust::Auto => {
-                lookup.resolvers.trust_ad || server.address.ip().to_canonical().is_loopback()
-            }
-        };
         let servers = lookup.resolvers.servers.iter();
         Self {
             mode: lookup.dnssec,
-            servers: servers.map(|server| (server.clone(), trusted(server))).collect(),
+            servers: servers.map(|server| (server.clone(), lookup.believes(server))).collect(),
             probe: lookup.dnssec_probe.clone().filter(|_| lookup.dnssec == DnssecTrust::Trust),
             seen_secure: false,
             tell_stripped: matters,

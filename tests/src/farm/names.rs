@@ -8,8 +8,16 @@ use std::thread::{self, JoinHandle};
 
 use domain::base::iana::{Class, Rcode, Rtype};
 use domain::base::{Message, MessageBuilder, Name, ToName, Ttl, UnknownRecordData};
+use domain::rdata::dnssec::RtypeBitmap;
 
 use super::{Host, Kind, World};
+use crate::signer::{Signer, Validity};
+
+/// Makes the key that signs all names: they are all in the root zone.
+pub(super) fn signer() -> Signer {
+    // ECDSA with P-256.
+    Signer::new(Name::root_vec(), 13)
+}
 
 /// A name server over UDP, until dropped.
 #[derive(Debug)]
@@ -20,9 +28,9 @@ pub struct Names {
 }
 
 impl Names {
-    /// Starts it on a free port of 127.0.0.1.
+    /// Starts it on 127.0.0.1.
     pub(super) fn start(world: &Arc<World>) -> io::Result<Self> {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, world.size.names_port))?;
         let address = socket.local_addr()?;
         let stopping = Arc::new(AtomicBool::new(false));
         let (world, stopped) = (Arc::clone(world), Arc::clone(&stopping));
@@ -69,6 +77,7 @@ enum Owner {
     Tlsa(Host),
     /// A name above others.
     Above,
+    Root,
 }
 
 fn answer(world: &World, query: &[u8]) -> Option<Vec<u8>> {
@@ -78,6 +87,8 @@ fn answer(world: &World, query: &[u8]) -> Option<Vec<u8>> {
     let rtype = question.qtype();
     let owner = owner(world, &name.to_string().to_ascii_lowercase());
     let records = owner.map(|owner| records(world, owner, rtype)).unwrap_or_default();
+    let opt = query.opt();
+    let signs = opt.as_ref().is_some_and(|opt| opt.dnssec_ok());
 
     let mut builder = MessageBuilder::new_vec();
     let header = builder.header_mut();
@@ -86,24 +97,32 @@ fn answer(world: &World, query: &[u8]) -> Option<Vec<u8>> {
     header.set_rd(true);
     header.set_ra(true);
     header.set_ad(true);
-    header.set_rcode(if owner.is_none() { Rcode::NXDOMAIN } else { Rcode::NOERROR });
+    // Signed denial is that of RFC 9824, where every name exists.
+    let exists = owner.is_some() || signs;
+    header.set_rcode(if exists { Rcode::NOERROR } else { Rcode::NXDOMAIN });
     let mut builder = builder.question();
     builder.push((&name, rtype)).ok()?;
     let mut builder = builder.answer();
-    for data in &records {
-        let data = UnknownRecordData::from_octets(rtype, data).ok()?;
-        builder.push((&name, Class::IN, Ttl::from_secs(3600), data)).ok()?;
+    for record in world.set(&name, rtype, TTL, &records, signs) {
+        builder.push(record).ok()?;
     }
     let mut builder = builder.authority();
     if records.is_empty() {
-        let data = UnknownRecordData::from_octets(Rtype::SOA, soa()).ok()?;
-        builder.push((Name::root_vec(), Class::IN, Ttl::from_secs(300), data)).ok()?;
+        let root = Name::root_vec();
+        for record in world.set(&root, Rtype::SOA, DENIED_TTL, &[soa()], signs) {
+            builder.push(record).ok()?;
+        }
+        if signs {
+            for record in world.set(&name, Rtype::NSEC, DENIED_TTL, &[nsec(&name, owner)?], true) {
+                builder.push(record).ok()?;
+            }
+        }
     }
     let mut builder = builder.additional();
-    if query.opt().is_some() {
+    if opt.is_some() {
         let opt = builder.opt(|opt| {
             opt.set_udp_payload_size(1232);
-            opt.set_dnssec_ok(true);
+            opt.set_dnssec_ok(signs);
             Ok(())
         });
         opt.ok()?;
@@ -111,9 +130,62 @@ fn answer(world: &World, query: &[u8]) -> Option<Vec<u8>> {
     Some(builder.finish())
 }
 
+/// Seconds that answers may be kept.
+const TTL: u32 = 3600;
+
+/// Seconds that it may be kept that something does not exist.
+const DENIED_TTL: u32 = 300;
+
+type Record = domain::base::Record<Name<Vec<u8>>, UnknownRecordData<Vec<u8>>>;
+
+impl World {
+    /// Makes the records of one owner and type, and their signature if there are any.
+    fn set(
+        &self,
+        owner: &Name<Vec<u8>>,
+        rtype: Rtype,
+        ttl: u32,
+        records: &[Vec<u8>],
+        signs: bool,
+    ) -> Vec<Record> {
+        let record = |rtype, data: Vec<u8>| {
+            let data = UnknownRecordData::from_octets(rtype, data).expect("it is short");
+            Record::new(owner.clone(), Class::IN, Ttl::from_secs(ttl), data)
+        };
+        let mut set: Vec<_> = records.iter().map(|data| record(rtype, data.clone())).collect();
+        if signs && !set.is_empty() {
+            let signature = self.signer.rrsig(owner, rtype, ttl, records, Validity::default());
+            set.push(record(Rtype::RRSIG, signature));
+        }
+        set
+    }
+}
+
+/// Makes the NSEC record that says which types a name has, and that the next name follows at once
+/// (RFC 9824 section 3).
+fn nsec(name: &Name<Vec<u8>>, owner: Option<Owner>) -> Option<Vec<u8>> {
+    let types: &[Rtype] = match owner {
+        None => &[],
+        Some(Owner::Root) => &[Rtype::SOA, Rtype::DNSKEY],
+        Some(Owner::Above) => &[],
+        Some(Owner::Domain(..)) => &[Rtype::MX],
+        Some(Owner::Mail(_)) => &[Rtype::A],
+        Some(Owner::Tlsa(_)) => &[Rtype::TLSA],
+    };
+    let mut bitmap = RtypeBitmap::<Vec<u8>>::builder();
+    for rtype in types.iter().chain(&[Rtype::RRSIG, Rtype::NSEC]) {
+        bitmap.add(*rtype).ok()?;
+    }
+    Some([&[1, 0][..], name.as_slice(), bitmap.finalize().as_octets()].concat())
+}
+
 fn owner(world: &World, name: &str) -> Option<Owner> {
     let Some(rest) = name.strip_suffix("farm.test") else {
-        return matches!(name, "." | "test").then_some(Owner::Above);
+        return match name {
+            "." => Some(Owner::Root),
+            "test" => Some(Owner::Above),
+            _ => None,
+        };
     };
     let mut labels = rest.trim_end_matches('.').rsplit('.').filter(|label| !label.is_empty());
     let Some(kind) = labels.next() else { return Some(Owner::Above) };
@@ -155,6 +227,7 @@ fn records(world: &World, owner: Owner, rtype: Rtype) -> Vec<Vec<u8>> {
             };
             (0..size.hosts).map(mail).collect()
         }
+        (Owner::Root, Rtype::DNSKEY) => vec![world.signer.dnskey()],
         (Owner::Mail(host), Rtype::A) => vec![host.address().octets().to_vec()],
         (Owner::Tlsa(host), Rtype::TLSA) => {
             let pinned = match host.kind {
@@ -178,12 +251,12 @@ fn soa() -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::farm::{Farm, Pki, Size};
+    use crate::farm::{Farm, Size};
 
     #[test]
     fn names_lead_to_servers() {
         let size = Size { servers: 10, port: 2525, ..Size::default() };
-        let world = World { size, pki: Pki::default(), counts: std::sync::Mutex::default() };
+        let world = World::new(size);
         let host = |kind, number| Host { kind, number };
         let table = [
             ("d25.good.farm.test", Some(Owner::Domain(Kind::Good, 25))),

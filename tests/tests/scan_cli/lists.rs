@@ -1,0 +1,107 @@
+//! What lists may look like, and what is told of lines that are no destinations.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use serde_json::json;
+
+use crate::Site;
+
+#[test]
+fn junk_is_told_by_its_line_and_harms_no_other() {
+    let site = Site::with_servers(5);
+    let port = site.farm.port();
+    let mut list = format!(
+        "\u{feff}d1.good.farm.test:{port}\r\n\
+         # a comment\r\n\
+         \r\n\
+         \t D1.GOOD.farm.test:{port}  # again\r\n\
+         b\u{fc}cher.good.farm.test:{port}\n\
+         xn--bcher-kva.good.farm.test:{port}\n"
+    )
+    .into_bytes();
+    list.extend(b"\x7fELF\x02\x01\x01\0\0\0\n\xff\xfe\0d\0\n");
+    list.extend(vec![b'x'; 1 << 20]);
+    list.extend(format!("\nd2.good.farm.test:{port}\na..b\n{{\"domain\":\n").into_bytes());
+    list.extend(format!("{{\"domain\":\"d2.good.farm.test:{port}\",\"id\":[1]}}").into_bytes());
+    let done = site.scan(&[&site.file("list", list)]);
+    assert_eq!(done.status, Some(2), "{}", done.errors);
+    assert_eq!(done.lines(), [1, 5, 10, 13]);
+    let records = done.records();
+    assert_eq!(records[1]["input"]["text"], format!("b\u{fc}cher.good.farm.test:{port}"));
+    assert_eq!(records[3]["input"]["id"], json!([1]));
+    assert!(records.iter().all(|record| record["exit_status"] == 0));
+    for (line, error) in [
+        (7, "not text at octet 1"),
+        (8, "not text at octet 1"),
+        (9, "1048576 octets are too long for a line"),
+        (11, "valid hostname or network address required"),
+        (12, "not JSON"),
+    ] {
+        assert!(done.errors.contains(&format!("list:{line}: {error}")), "{}", done.errors);
+    }
+    assert_eq!(done.errors.matches("list:").count(), 5);
+    let counted = |what: &str| {
+        let line = done.errors.lines().find(|line| line.contains(what)).unwrap();
+        line.rsplit(' ').next().unwrap().parse::<u32>().unwrap()
+    };
+    assert_eq!((counted(" bad "), counted(" duplicate "), counted(" blank ")), (5, 2, 2));
+}
+
+#[test]
+fn standard_input_is_a_list() {
+    let site = Site::with_servers(5);
+    for words in [&["-"][..], &[]] {
+        let mut child = site.command(words).stdin(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        writeln!(stdin, "{}\n\n..", site.domain("good", 1)).unwrap();
+        drop(stdin);
+        let done: crate::Done = child.wait_with_output().unwrap().into();
+        assert_eq!((done.status, done.lines()), (Some(2), vec![1]));
+        assert!(done.errors.contains("standard input:3: "), "{}", done.errors);
+    }
+}
+
+#[test]
+fn match_arguments_belong_to_their_line() {
+    let site = Site::with_servers(5);
+    let root = site.file("root.pem", site.farm.root_pem());
+    let (one, two) = (site.domain("unpinned", 1), site.domain("unpinned", 2));
+    let list = format!(
+        "{one}\tmx1.unpinned.farm.test\n{two}\tmx1.unpinned.farm.test\n\
+         {{\"domain\":\"{two}\",\"match\":[\"x.test\",\".unpinned.farm.test\"]}}\n"
+    );
+    let done = site.scan(&["-lsecure", "-F", &root, &site.file("list", list)]);
+    let satisfied: Vec<_> = done
+        .records()
+        .iter()
+        .map(|record| record["sessions"][0]["verdict"]["satisfied"].as_bool().unwrap())
+        .collect();
+    assert_eq!(satisfied, [true, false, true], "{}", done.errors);
+}
+
+#[test]
+fn lists_that_cannot_be_read() {
+    let site = Site::with_servers(1);
+    let folder = site.scratch.path().to_str().unwrap();
+    for (words, error) in [
+        (&["nosuch.list"][..], "fatal: nosuch.list: No such file or directory"),
+        (&[folder], "is a directory"),
+        (&["a", "b"], "scan: one FILE at most"),
+        (&["--shard", "5/4"], "bad '--shard' option value: 5/4"),
+        (&["--columns", "host,x", "--csv"], "bad '--columns' option value: x"),
+        (&["--nagios"], "option '--nagios' is not for scan"),
+        (&["--csv", "--resume", "x"], "mutually exclusive"),
+        (
+            &["--blocklist", &site.file("block", "a.test\n192.0.2.1/24\n")],
+            "block:2: address has bits",
+        ),
+        (&["--resume", &site.file("junk", "junk\n")], "junk: line 1 is not a record"),
+        (&["--certificates", &site.file("junk", "{}\n")], "junk: line 1 is not a certificate"),
+    ] {
+        let done = site.scan(words);
+        assert_eq!((done.status, &*done.out), (Some(1), ""), "{words:?}");
+        assert!(done.errors.contains(error), "{words:?}: {}", done.errors);
+    }
+    assert_eq!(site.read("junk"), "{}\n");
+}
