@@ -1,13 +1,15 @@
 //! The way into a run: inputs from outside, which wake the driver.
 
 use std::io::{self, Read};
-use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use rustix::net::SendFlags;
 use tlsfinger_core::Input;
+use tlsfinger_transport::Interest;
+
+use crate::poll::Poll;
 
 /// Where a run takes inputs from that do not come from its transports.
 #[derive(Debug)]
@@ -15,7 +17,12 @@ pub struct Inbox {
     inputs: Receiver<Input>,
     alarm: UnixStream,
     handle: Handle,
+    /// Where the alarm is heard; the number is no transport's.
+    pub(crate) poll: Poll,
 }
+
+/// The number of the alarm.
+pub(crate) const ALARM: u64 = u64::MAX;
 
 /// Gives inputs to a run from any thread.
 #[derive(Clone, Debug)]
@@ -35,7 +42,10 @@ impl Inbox {
         let (alarm, bell) = UnixStream::pair()?;
         alarm.set_nonblocking(true)?;
         bell.set_nonblocking(true)?;
-        Ok(Self { inputs, alarm, handle: Handle { inputs: sender, bell: Arc::new(bell) } })
+        let poll = Poll::new()?;
+        poll.add(&alarm, ALARM, Interest::Read)?;
+        let handle = Handle { inputs: sender, bell: Arc::new(bell) };
+        Ok(Self { inputs, alarm, handle, poll })
     }
 
     /// Makes one more handle.
@@ -55,13 +65,6 @@ impl Inbox {
     /// Stops the alarm; what has been given by now is still to be taken.
     pub(crate) fn silence(&self) {
         while matches!((&self.alarm).read(&mut [0; 64]), Ok(1..)) {}
-    }
-}
-
-/// Readable from when an input is given until the driver takes it.
-impl AsFd for Inbox {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.alarm.as_fd()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The blocking driver: runs a machine on the calling thread, which waits in poll(2).
+//! The blocking driver: runs a machine on the calling thread, which waits in epoll(7).
 //!
 //! ```no_run
 //! use tlsfinger_blocking::{Inbox, run_with, seed, wall_time};
@@ -21,19 +21,19 @@
 #![warn(missing_docs)]
 
 mod inbox;
+mod poll;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::thread;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
 use tlsfinger_core::machine::{Endpoint, HostName, LookupId, TransportId};
 use tlsfinger_core::{Input, Instant, IoError, Machine, Notice, Output};
 use tlsfinger_transport::{Clock, Interest, Transport, find_host, is_last_word};
 
+use inbox::ALARM;
 pub use inbox::{Handle, Inbox};
-pub use tlsfinger_transport::{seed, wall_time};
+pub use tlsfinger_transport::{raise_descriptor_limit, seed, wall_time};
 
 /// Runs a machine to its end and passes on what it tells.
 ///
@@ -78,9 +78,15 @@ pub fn run_with<M: Machine>(
 struct Driver {
     clock: Clock,
     inbox: Inbox,
-    transports: BTreeMap<TransportId, Transport>,
+    transports: BTreeMap<TransportId, Watched>,
     /// Those that can advance.
     ready: VecDeque<TransportId>,
+}
+
+struct Watched {
+    transport: Transport,
+    /// What is awaited of it, once anything was.
+    interest: Option<Interest>,
 }
 
 impl Driver {
@@ -92,7 +98,7 @@ impl Driver {
     fn open(&mut self, id: TransportId, endpoint: &Endpoint) {
         match Transport::open(id, endpoint) {
             Ok(transport) => {
-                self.transports.insert(id, transport);
+                self.transports.insert(id, Watched { transport, interest: None });
                 self.watch(id);
             }
             Err(error) => self.inbox.give(Input::Failed(id, error)),
@@ -100,15 +106,17 @@ impl Driver {
     }
 
     fn with(&mut self, id: TransportId, act: impl FnOnce(&mut Transport)) {
-        if let Some(transport) = self.transports.get_mut(&id) {
-            act(transport);
+        if let Some(watched) = self.transports.get_mut(&id) {
+            act(&mut watched.transport);
             self.watch(id);
         }
     }
 
     fn pass(&mut self, socket: TransportId, over: TransportId) {
         let Some(passed) = self.transports.remove(&socket) else { return };
-        self.inbox.give(passed.pass(self.transports.get_mut(&over)));
+        self.inbox.poll.remove(passed.transport.socket());
+        let carrier = self.transports.get_mut(&over).map(|watched| &mut watched.transport);
+        self.inbox.give(passed.transport.pass(carrier));
         self.watch(over);
     }
 
@@ -122,14 +130,25 @@ impl Driver {
 
     /// Sees to it that the transport advances when it can.
     fn watch(&mut self, id: TransportId) {
-        let interest = self.transports.get(&id).map(Transport::interest);
-        if interest == Some(Interest::Nothing) {
-            self.ready.push_back(id);
+        let Some(Watched { transport, interest }) = self.transports.get_mut(&id) else { return };
+        let wanted = transport.interest();
+        if wanted == Interest::Nothing {
+            return self.ready.push_back(id);
+        }
+        let poll = &self.inbox.poll;
+        let watched = match interest.replace(wanted) {
+            None => poll.add(transport.socket(), id.0, wanted),
+            Some(before) if before == wanted => Ok(()),
+            Some(_) => poll.change(transport.socket(), id.0, wanted),
+        };
+        if let Err(error) = watched {
+            self.transports.remove(&id);
+            self.inbox.give(Input::Failed(id, IoError::from(&error)));
         }
     }
 
     fn advance(&mut self, id: TransportId) -> Option<Input> {
-        let input = self.transports.get_mut(&id)?.advance();
+        let input = self.transports.get_mut(&id)?.transport.advance();
         if input.as_ref().is_some_and(is_last_word) {
             self.transports.remove(&id);
         }
@@ -149,38 +168,14 @@ impl Driver {
                 return Ok(input);
             }
             let Some(rest) = self.clock.time_until(until) else { return Ok(Input::Tick) };
-            // A time beyond what the system can count is no deadline.
-            self.poll(Timespec::try_from(rest).ok().as_ref())?;
+            let mut rings = false;
+            self.inbox.poll.wait(rest, |number| match number {
+                ALARM => rings = true,
+                number => self.ready.push_back(TransportId(number)),
+            })?;
+            if rings {
+                self.inbox.silence();
+            }
         }
-    }
-
-    /// Waits until transports are ready, an input is given or the time is over.
-    fn poll(&mut self, timeout: Option<&Timespec>) -> io::Result<()> {
-        let mut watched: Vec<_> = self
-            .transports
-            .values()
-            .map(|transport| PollFd::new(transport.socket(), flags(transport.interest())))
-            .collect();
-        watched.push(PollFd::new(&self.inbox, PollFlags::IN));
-        match poll(&mut watched, timeout) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let is_ready = |polled: &PollFd<'_>| !polled.revents().is_empty();
-        if watched.pop().as_ref().is_some_and(is_ready) {
-            self.inbox.silence();
-        }
-        let both = self.transports.keys().zip(&watched);
-        self.ready.extend(both.filter(|(_, polled)| is_ready(polled)).map(|(&id, _)| id));
-        Ok(())
-    }
-}
-
-fn flags(interest: Interest) -> PollFlags {
-    match interest {
-        Interest::Nothing => PollFlags::empty(),
-        Interest::Read => PollFlags::IN,
-        Interest::Write => PollFlags::OUT,
-        Interest::ReadOrWrite => PollFlags::IN | PollFlags::OUT,
     }
 }

@@ -36,7 +36,7 @@ use tlsfinger_transport::{Clock, Interest, Socket, Transport, find_host, is_last
 
 use inbox::News;
 pub use inbox::{Handle, Inbox};
-pub use tlsfinger_transport::{seed, wall_time};
+pub use tlsfinger_transport::{raise_descriptor_limit, seed, wall_time};
 
 /// Runs a machine to its end and passes on what it tells.
 ///
