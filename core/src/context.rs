@@ -26,8 +26,10 @@ pub(crate) struct Cx {
     transports: BTreeMap<TransportId, Transport>,
     /// Streams that something is to be sent on at the end of the present input.
     sending: BTreeSet<TransportId>,
-    /// How many transports belong to servers.
+    /// How many transports belong to visits.
     to_servers: usize,
+    /// How many others were closed and have not had their last word.
+    closing: usize,
     lookups: BTreeMap<LookupId, Owner>,
     /// Questions for the resolver.
     questions: VecDeque<(AskId, Question)>,
@@ -91,6 +93,7 @@ impl Cx {
             transports: BTreeMap::new(),
             sending: BTreeSet::new(),
             to_servers: 0,
+            closing: 0,
             lookups: BTreeMap::new(),
             questions: VecDeque::new(),
             askers: BTreeMap::new(),
@@ -186,6 +189,7 @@ impl Cx {
             return;
         }
         transport.closed = true;
+        self.closing += usize::from(!matches!(transport.owner, Owner::Visit(_)));
         if !transport.sending.is_empty() {
             self.queue.push_back(Output::Send(id, transport.sending.split().freeze()));
         }
@@ -207,6 +211,7 @@ impl Cx {
         }
         if let Some(passed) = self.transports.get_mut(&socket) {
             passed.closed = true;
+            self.closing += usize::from(!matches!(passed.owner, Owner::Visit(_)));
         }
         self.last_close = self.now;
         self.queue.push_back(Output::Pass { socket, over });
@@ -317,7 +322,10 @@ impl Cx {
             }
             Input::Ended(id) | Input::Failed(id, _) => {
                 let Some(transport) = self.transports.remove(id) else { return false };
-                self.to_servers -= usize::from(matches!(transport.owner, Owner::Visit(_)));
+                match transport.owner {
+                    Owner::Visit(_) => self.to_servers -= 1,
+                    Owner::Root | Owner::Tour(_) => self.closing -= usize::from(transport.closed),
+                }
                 !transport.closed
             }
             Input::HostFound(id, _) => self.lookups.remove(id).is_some(),
@@ -365,6 +373,12 @@ impl Cx {
     /// their last word.
     pub(crate) fn to_servers(&self) -> usize {
         self.to_servers
+    }
+
+    /// For the resolver: tells how many transports were closed and have not had their last word,
+    /// besides those to servers.
+    pub(crate) fn closing(&self) -> usize {
+        self.closing
     }
 
     /// For root machines: lets no event out from now on.

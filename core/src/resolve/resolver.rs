@@ -41,6 +41,10 @@ pub(crate) struct Resolver {
     tell_questions: bool,
     /// How many tasks may be under way.
     at_once: usize,
+    /// How many sockets each of them may take.
+    attempts: usize,
+    /// How many sockets all of them may take.
+    sockets: usize,
 }
 
 /// An answer that waits for its proof.
@@ -93,12 +97,24 @@ impl Resolver {
             probe: None,
             tell_questions: lookup.tell_questions,
             at_once: limits::QUESTIONS,
+            attempts: lookup.resolvers.servers.len() * lookup.resolvers.attempts as usize,
+            sockets: usize::MAX,
         }
     }
 
-    /// Changes how many questions may be under way at once.
-    pub(crate) fn allow(&mut self, at_once: usize) {
-        self.at_once = at_once;
+    /// Changes how many questions may be under way at once, so that they never take more than so
+    /// many sockets. Those that validation asks come on top; nothing new begins meanwhile.
+    pub(crate) fn allow(&mut self, sockets: usize) {
+        self.at_once = (sockets / self.attempts.max(1)).clamp(1, limits::SCAN_QUESTIONS);
+        self.sockets = sockets;
+    }
+
+    /// Tells whether one more question may be asked.
+    fn has_room(&self, cx: &Cx) -> bool {
+        let asked = self.running.len() + self.chains.len() + 1;
+        let sockets = asked.saturating_mul(self.attempts).saturating_add(cx.closing());
+        self.running.len() < self.at_once
+            && (sockets <= self.sockets || asked == 1 && cx.closing() == 0)
     }
 
     /// Takes an input; `false` if it is for somebody else.
@@ -169,7 +185,7 @@ impl Resolver {
 
     fn start_queued(&mut self, cx: &mut Cx) -> bool {
         let mut started = false;
-        while self.running.len() < self.at_once {
+        while self.has_room(cx) {
             let Some(question) = self.queue.pop_front() else { break };
             self.run(cx, &question, question.clone());
             started = true;

@@ -73,8 +73,8 @@ impl Scan {
         let limits = &settings.limits;
         let dane = matches!(settings.probe.level, Level::Dane | Level::DaneOnly);
         let mut resolver = Resolver::new(&settings.probe.lookup, dane, settings.probe.repeatable);
-        let (questions, connections) = share_transports(&settings);
-        resolver.allow(questions);
+        let (names, connections) = share_transports(&settings);
+        resolver.allow(names);
         Self {
             cx: Cx::new(seed, wall_time),
             resolver,
@@ -224,8 +224,9 @@ impl Scan {
                 break;
             }
         }
-        if self.stop.is_some() && self.tours.is_empty() && !self.over {
+        if self.stop.is_some() && self.tours.is_empty() {
             self.over = true;
+            self.stop = Some(Stop::Now);
             self.cx.close_all();
         }
         if self.stop.is_none() {
@@ -242,9 +243,18 @@ impl Scan {
 
 impl Machine for Scan {
     fn handle_input(&mut self, now: Instant, input: Input) {
+        let is_done = self.over && self.cx.lingers_until().is_none();
         self.cx.begin(now);
         let owner = self.cx.owner_of(&input);
-        if self.cx.admit(&input) && !self.over {
+        let admitted = self.cx.admit(&input);
+        if self.over {
+            // Until the very end, nothing that is given is lost.
+            if let (Input::Add(job), false) = (input, is_done) {
+                self.add(*job);
+            }
+            return;
+        }
+        if admitted {
             match input {
                 Input::Add(job) => self.add(*job),
                 Input::Stop(stop) => self.stop(stop),
@@ -259,9 +269,7 @@ impl Machine for Scan {
                 },
             }
         }
-        if !self.over {
-            self.settle();
-        }
+        self.settle();
     }
 
     fn poll_output(&mut self) -> Output {
@@ -281,19 +289,19 @@ impl Machine for Scan {
             Owner::Visit(id) => (at, self.desk.deadline_of(id).map_or("", |it| it.1)),
         });
         let idle = (Instant::NEVER, "for destinations");
-        let (until, why) =
-            resolver.min((desk, "for its turn")).min(first.unwrap_or(idle)).min(idle);
+        let deadlines = [resolver, (desk, "for its turn"), first.unwrap_or(idle)];
+        let (until, why) = deadlines.into_iter().min().filter(|it| it.0 < idle.0).unwrap_or(idle);
         Output::Wait(until, why)
     }
 }
 
-/// Shares the transports out: how many questions and how many connections there may be at once.
+/// Shares the transports out: how many there may be to name servers, and how many to mail servers.
 fn share_transports(settings: &ScanConfig) -> (usize, usize) {
     let resolvers = &settings.probe.lookup.resolvers;
     // A question keeps the socket of each attempt until it is answered.
     let attempts = resolvers.servers.len().max(1) * resolvers.attempts.max(1) as usize;
     let all = settings.limits.transports;
-    let questions = (all / 4 / attempts).clamp(1, limits::SCAN_QUESTIONS);
-    let rest = all.saturating_sub(questions * attempts).max(1);
-    (questions, settings.limits.connections.clamp(1, rest))
+    let names = (all / 4).clamp(attempts, limits::SCAN_QUESTIONS * attempts);
+    let rest = all.saturating_sub(names).max(1);
+    (names, settings.limits.connections.clamp(1, rest))
 }

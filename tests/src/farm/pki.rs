@@ -53,7 +53,7 @@ impl Pki {
     }
 
     /// Tells how a server does TLS: no tickets, nothing kept.
-    pub(super) fn config(&self, host: Host) -> Arc<ServerConfig> {
+    pub fn config(&self, host: Host) -> Arc<ServerConfig> {
         self.credentials(host).config
     }
 

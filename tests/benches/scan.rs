@@ -1,0 +1,514 @@
+//! What a scan costs, beside bare handshakes of the same library.
+//!
+//! `cargo bench -p tlsfinger-tests --bench scan -- [cpu] [same] [shared] [silent] [queue]`
+//!
+//! The servers are a farm in a process of its own. CPU is that of the thread that runs the scan,
+//! driver and DNS included; a floor is the CPU of the client's side of a handshake in memory,
+//! without any I/O. Both are taken in turns, in the same run.
+#![expect(clippy::print_stdout, reason = "figures are for whoever runs it")]
+
+use std::error::Error;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+use rustls::client::Resumption;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    ClientConfig, ClientConnection, DigitallySignedStruct, Error as TlsError, RootCertStore,
+    ServerConfig, ServerConnection, SignatureScheme,
+};
+use tlsfinger_blocking::{Inbox, raise_descriptor_limit, run_with, seed, wall_time};
+use tlsfinger_core::cert::Certificate;
+use tlsfinger_core::config::{
+    Config, DnssecTrust, Groups, Level, Lookup, Policy, ScanConfig, ScanLimits, TrustStore,
+};
+use tlsfinger_core::destination::{Destination, Place};
+use tlsfinger_core::machine::{Job, Stop};
+use tlsfinger_core::report::{Group, Outcome, Report, Status};
+use tlsfinger_core::resolve::ResolvConf;
+use tlsfinger_core::{Input, Notice, Scan};
+use tlsfinger_tests::farm::{Farm, Host, Kind, Pki, Size};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+fn main() -> Result<()> {
+    let words: Vec<_> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    if let [word, servers] = &words[..]
+        && word == "--farm"
+    {
+        return serve(servers.parse()?);
+    }
+    raise_descriptor_limit();
+    let wants = |part| words.is_empty() || words.iter().any(|word| word == part);
+    if wants("cpu") {
+        cpu()?;
+    }
+    if wants("same") {
+        same_server()?;
+    }
+    if wants("shared") {
+        shared()?;
+    }
+    if wants("silent") {
+        silent()?;
+    }
+    if wants("queue") {
+        queue()?;
+    }
+    Ok(())
+}
+
+/// CPU for each probe of distinct servers, beside the floors.
+fn cpu() -> Result<()> {
+    const SERVERS: u32 = 1000;
+    const ROUNDS: usize = 7;
+    let farm = FarmProcess::start(SERVERS)?;
+    let floors = Floors::new();
+    let names = || (0..SERVERS).map(|number| domain(number, Kind::Good, farm.port));
+    let (mut rows, mut dane) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let chain = floors.handshakes(&floors.verifying);
+        let signature = floors.handshakes(&floors.signature_only);
+        // Everything twice: the second time all links are known, and all answers.
+        let mut marks = vec![Cpu::now()];
+        let began = Instant::now();
+        let mut scan = farm.scan(Level::Verify, unlimited());
+        scan.limits.share = None;
+        let mut count = 0;
+        run(scan, names().chain(names()), |report| {
+            expect_verified(report);
+            count += 1;
+            if count % SERVERS as usize == 0 {
+                marks.push(Cpu::now());
+            }
+        })?;
+        let rate = f64::from(2 * SERVERS) / began.elapsed().as_secs_f64();
+        let each = |from: usize| (marks[from + 1].since(&marks[from])).divided_by(SERVERS);
+        rows.push((chain, signature, each(0), each(1), rate));
+        let before = Cpu::now();
+        let mut scan = farm.scan(Level::Dane, unlimited());
+        scan.limits.share = None;
+        run(scan, names(), expect_verified)?;
+        dane.push(Cpu::now().since(&before).divided_by(SERVERS));
+    }
+    let column = |pick: &dyn Fn(&Row) -> f64| Spread::of(rows.iter().map(pick));
+    println!("cpu: {SERVERS} distinct servers, {ROUNDS} rounds; microseconds of CPU each");
+    println!("  floor, chain verified        {}", column(&|row| row.0));
+    println!("  floor, signature only        {}", column(&|row| row.1));
+    println!("  scan, level verify: user     {}", column(&|row| row.2.user));
+    println!("                      user+sys {}", column(&|row| row.2.all));
+    println!("  again, links known: user     {}", column(&|row| row.3.user));
+    println!("                      user+sys {}", column(&|row| row.3.all));
+    println!("  scan, level dane:   user     {}", Spread::of(dane.iter().map(|cpu| cpu.user)));
+    println!("  ratio user / chain floor     {}", column(&|row| row.2.user / row.0));
+    println!("  ratio again / signature      {}", column(&|row| row.3.user / row.1));
+    println!("  probes a second              {}", column(&|row| row.4));
+    Ok(())
+}
+
+type Row = (f64, f64, Cpu, Cpu, f64);
+
+/// The same server again and again.
+fn same_server() -> Result<()> {
+    const PROBES: u32 = 2000;
+    let farm = FarmProcess::start(1)?;
+    let mut rows = Vec::new();
+    for _ in 0..5 {
+        let mut scan = farm.scan(Level::Dane, unlimited());
+        scan.limits.share = None;
+        // Neither a flood of connections nor a queue in front of the server.
+        scan.limits.connections = 50;
+        let (before, began) = (Cpu::now(), Instant::now());
+        let names = (0..PROBES).map(|_| domain(0, Kind::Good, farm.port));
+        run(scan, names, expect_verified)?;
+        let cpu = Cpu::now().since(&before).divided_by(PROBES);
+        rows.push((cpu, f64::from(PROBES) / began.elapsed().as_secs_f64()));
+    }
+    println!("same: one server {PROBES} times, nothing shared");
+    println!("  CPU each, microseconds       {}", Spread::of(rows.iter().map(|row| row.0.all)));
+    println!("  probes a second              {}", Spread::of(rows.iter().map(|row| row.1)));
+    Ok(())
+}
+
+/// Many domains behind few servers.
+fn shared() -> Result<()> {
+    const DOMAINS: u32 = 100_000;
+    let farm = FarmProcess::start(100)?;
+    let scan = farm.scan(Level::Dane, ScanLimits::default());
+    let (before, began, base) = (Cpu::now(), Instant::now(), Memory::now()?);
+    let (mut connections, mut most) = (0, base);
+    let names = (0..DOMAINS).map(|number| domain(number, Kind::Good, farm.port));
+    let mut count = 0_u32;
+    run(scan, names, |report| {
+        expect_verified(report);
+        connections += u32::from(!report.sessions[0].shared);
+        count += 1;
+        if count.is_multiple_of(1000) {
+            most = most.max(Memory::now().unwrap_or(base));
+        }
+    })?;
+    let (time, cpu) = (began.elapsed().as_secs_f64(), Cpu::now().since(&before));
+    println!("shared: {DOMAINS} domains behind 100 servers");
+    println!("  connections                  {connections}");
+    println!("  domains a minute             {:.0}", f64::from(DOMAINS) / time * 60.0);
+    println!("  CPU each, microseconds       {:.1}", cpu.divided_by(DOMAINS).all);
+    println!("  memory beyond the base       {} KiB", most.0 - base.0);
+    Ok(())
+}
+
+/// Memory of probes whose servers fall silent after the ClientHello.
+fn silent() -> Result<()> {
+    for (groups, what) in
+        [(Group::ALL.to_vec(), "post-quantum"), (vec![Group::X25519, Group::Secp256r1], "classic")]
+    {
+        let probes = u32::try_from(raise_descriptor_limit().saturating_sub(100)).unwrap_or(10_000);
+        let probes = probes.min(10_000);
+        let farm = FarmProcess::start(probes)?;
+        let mut scan = farm.scan(Level::Dane, unlimited());
+        scan.probe.policy.groups = Groups(groups);
+        scan.probe.command_timeout = Duration::from_secs(600);
+        let base = Memory::now()?;
+        let names = (0..probes).map(|number| domain(number, Kind::Silent, farm.port));
+        // When nothing more happens, all wait for their servers.
+        let (sender, memory) = std::sync::mpsc::channel();
+        let watch = move |handle: tlsfinger_blocking::Handle| {
+            let mut before = Memory(0);
+            loop {
+                std::thread::sleep(Duration::from_secs(2));
+                let now = Memory::now().unwrap_or(before);
+                if now.0 > base.0 + 1000 && now.0.abs_diff(before.0) < 64 {
+                    handle.give(Input::Stop(Stop::Now));
+                    return sender.send(now).unwrap_or_default();
+                }
+                before = now;
+            }
+        };
+        run_watched(scan, names, |_| {}, watch)?;
+        let each = (memory.recv()?.0 - base.0) as f64 / f64::from(probes);
+        println!("silent: {probes} at once, {what}: {each:.1} KiB resident each");
+    }
+    Ok(())
+}
+
+/// Memory while a long list waits.
+fn queue() -> Result<()> {
+    for domains in [10_000_u32, 100_000] {
+        let farm = FarmProcess::start(100)?;
+        let scan = farm.scan(Level::Dane, ScanLimits::default());
+        let base = Memory::now()?;
+        let mut most = base;
+        let names = (0..domains).map(|number| domain(number, Kind::Good, farm.port));
+        let mut count = 0_u32;
+        run(scan, names, |_| {
+            count += 1;
+            if count.is_multiple_of(500) {
+                most = most.max(Memory::now().unwrap_or(base));
+            }
+        })?;
+        println!("queue: {domains} destinations: {} KiB beyond the base", most.0 - base.0);
+    }
+    Ok(())
+}
+
+fn domain(number: u32, kind: Kind, port: u16) -> Job {
+    let host = format!("d{number}.{}.farm.test", kind.word());
+    let place = Place::Inet { host: host.clone(), literal: false, service: None, port };
+    let destination = Destination { text: host, place };
+    Job { number: number.into(), destination, matches: Vec::new() }
+}
+
+fn expect_verified(report: &Report) {
+    assert_eq!(report.outcome, Outcome::Session, "{report:?}");
+    let verdict = report.sessions[0].verdict.as_ref().expect("TLS came about");
+    assert_eq!(verdict.status, Status::Verified, "{report:?}");
+}
+
+/// As many connections as the machine bears.
+fn unlimited() -> ScanLimits {
+    ScanLimits {
+        destinations: 20_000,
+        transports: 19_000,
+        connections: 10_000,
+        per_address: 10_000,
+        per_host: 10_000,
+        pause: Duration::ZERO,
+        ..ScanLimits::default()
+    }
+}
+
+fn run(
+    config: ScanConfig,
+    jobs: impl Iterator<Item = Job>,
+    report: impl FnMut(&Report),
+) -> Result<()> {
+    run_watched(config, jobs, report, |_| {})
+}
+
+fn run_watched(
+    config: ScanConfig,
+    mut jobs: impl Iterator<Item = Job>,
+    mut report: impl FnMut(&Report),
+    watch: impl FnOnce(tlsfinger_blocking::Handle) + Send + 'static,
+) -> Result<()> {
+    let inbox = Inbox::new()?;
+    let handle = inbox.handle();
+    let watched = handle.clone();
+    std::thread::spawn(move || watch(watched));
+    let mut scan = Scan::new(config, seed()?, wall_time());
+    run_with(&mut scan, inbox, |notice| match notice {
+        Notice::Event(_) => {}
+        Notice::Report(finished) => report(&finished),
+        Notice::Want(count) => {
+            for _ in 0..count {
+                match jobs.next() {
+                    Some(job) => handle.give(Input::Add(Box::new(job))),
+                    None => return handle.give(Input::Stop(Stop::End)),
+                }
+            }
+        }
+    })?;
+    Ok(())
+}
+
+/// A farm in a process of its own.
+struct FarmProcess {
+    child: Child,
+    port: u16,
+    resolver: SocketAddr,
+    root: Certificate,
+}
+
+impl FarmProcess {
+    fn start(servers: u32) -> Result<Self> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(["--farm", &servers.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut lines = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
+        let mut line = || lines.next().ok_or("no farm")?.map_err(Box::<dyn Error>::from);
+        let (port, resolver) = (line()?.parse()?, line()?.parse()?);
+        let mut pem = String::new();
+        while !pem.contains("-----END") {
+            pem += &line()?;
+            pem.push('\n');
+        }
+        let root = CertificateDer::from_pem_slice(pem.as_bytes())?.to_vec();
+        let root = Certificate::parse(root.into()).map_err(|error| format!("{error:?}"))?;
+        Ok(Self { child, port, resolver, root })
+    }
+
+    fn scan(&self, level: Level, limits: ScanLimits) -> ScanConfig {
+        let mut trust = TrustStore::default();
+        trust.add(self.root.clone());
+        let resolvers = ResolvConf { servers: vec![self.resolver.into()], ..Default::default() };
+        let lookup = Lookup { resolvers, dnssec: DnssecTrust::Trust, ..Lookup::default() };
+        let policy = Policy { trust, ..Policy::default() };
+        let probe = Config { level, lookup, policy, ..Config::default() };
+        ScanConfig { probe, limits, ..ScanConfig::default() }
+    }
+}
+
+impl Drop for FarmProcess {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// Is a farm until the standard input ends.
+fn serve(servers: u32) -> Result<()> {
+    raise_descriptor_limit();
+    let farm = Farm::start(Size { servers, threads: 1, ..Size::default() })?;
+    farm.prepare(Kind::Good);
+    let mut out = std::io::stdout();
+    writeln!(out, "{}\n{}\n{}", farm.port(), farm.resolver(), farm.root_pem())?;
+    out.flush()?;
+    std::io::stdin().lines().for_each(drop);
+    Ok(())
+}
+
+/// Bare handshakes in memory.
+struct Floors {
+    servers: Vec<(ServerName<'static>, Arc<ServerConfig>)>,
+    verifying: Arc<ClientConfig>,
+    signature_only: Arc<ClientConfig>,
+}
+
+impl Floors {
+    fn new() -> Self {
+        let pki = Pki::default();
+        let hosts = (0..200).map(|number| Host { kind: Kind::Good, number });
+        let servers = hosts.map(|host| {
+            let name = ServerName::try_from(host.name()).expect("is a name");
+            (name, pki.config(host))
+        });
+        let mut roots = RootCertStore::empty();
+        let root = CertificateDer::from_pem_slice(pki.root_pem().as_bytes()).expect("is PEM");
+        roots.add(root).expect("is a root");
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let builder = || {
+            ClientConfig::builder_with_provider(provider.clone())
+                .with_safe_default_protocol_versions()
+                .expect("are there")
+        };
+        let mut verifying = builder().with_root_certificates(roots).with_no_client_auth();
+        verifying.resumption = Resumption::disabled();
+        let mut signature_only = builder()
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(SignatureOnly(provider.clone())))
+            .with_no_client_auth();
+        signature_only.resumption = Resumption::disabled();
+        Self {
+            servers: servers.collect(),
+            verifying: Arc::new(verifying),
+            signature_only: Arc::new(signature_only),
+        }
+    }
+
+    /// Tells the microseconds of a client's side of a handshake.
+    fn handshakes(&self, config: &Arc<ClientConfig>) -> f64 {
+        let mut spent = 0.0;
+        for (name, server) in &self.servers {
+            let mut server = ServerConnection::new(server.clone()).expect("is complete");
+            let (mut to_server, mut to_client) = (Vec::new(), Vec::new());
+            let mut began = thread_micros();
+            let mut client =
+                ClientConnection::new(config.clone(), name.clone()).expect("is complete");
+            loop {
+                while client.wants_write() {
+                    client.write_tls(&mut to_server).expect("memory takes it");
+                }
+                spent += thread_micros() - began;
+                if !client.is_handshaking() {
+                    break;
+                }
+                server.read_tls(&mut &to_server[..]).expect("memory gives it");
+                to_server.clear();
+                server.process_new_packets().expect("the client is right");
+                to_client.clear();
+                while server.wants_write() {
+                    server.write_tls(&mut to_client).expect("memory takes it");
+                }
+                began = thread_micros();
+                let mut rest = &to_client[..];
+                while !rest.is_empty() {
+                    client.read_tls(&mut rest).expect("memory gives it");
+                    client.process_new_packets().expect("the server is right");
+                }
+            }
+            began = thread_micros();
+            drop(client);
+            spent += thread_micros() - began;
+        }
+        spent / self.servers.len() as f64
+    }
+}
+
+/// Verifies the signature of the handshake and nothing else.
+#[derive(Debug)]
+struct SignatureOnly(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for SignatureOnly {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> std::result::Result<ServerCertVerified, TlsError> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, TlsError> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, TlsError> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// CPU of this thread, in microseconds.
+#[derive(Clone, Copy, Debug)]
+struct Cpu {
+    /// As the kernel counts it, in hundredths of a second.
+    user: f64,
+    all: f64,
+}
+
+impl Cpu {
+    fn now() -> Self {
+        let stat = std::fs::read_to_string("/proc/thread-self/stat").expect("is Linux");
+        let fields: Vec<_> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
+        let ticks = fields[11].parse::<f64>().expect("is a number");
+        Self { user: ticks * 10_000.0, all: thread_micros() }
+    }
+
+    fn since(&self, before: &Self) -> Self {
+        Self { user: self.user - before.user, all: self.all - before.all }
+    }
+
+    fn divided_by(&self, count: u32) -> Self {
+        Self { user: self.user / f64::from(count), all: self.all / f64::from(count) }
+    }
+}
+
+fn thread_micros() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 * 1e6 + time.tv_nsec as f64 / 1e3
+}
+
+/// Resident memory in KiB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Memory(u64);
+
+impl Memory {
+    fn now() -> Result<Self> {
+        let status = std::fs::read_to_string("/proc/self/status")?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).ok_or("no VmRSS")?;
+        Ok(Self(line.split_whitespace().nth(1).ok_or("no number")?.parse()?))
+    }
+}
+
+/// The median of some values, and how far they are apart.
+struct Spread(Vec<f64>);
+
+impl Spread {
+    fn of(values: impl Iterator<Item = f64>) -> Self {
+        let mut values: Vec<_> = values.collect();
+        values.sort_by(f64::total_cmp);
+        Self(values)
+    }
+}
+
+impl std::fmt::Display for Spread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (median, last) = (self.0[self.0.len() / 2], self.0.len() - 1);
+        write!(f, "{median:9.2}  ({:.2} to {:.2})", self.0[0], self.0[last])
+    }
+}

@@ -1,0 +1,228 @@
+//! How much at once, how fast, how often: on the exact virtual clock.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tlsfinger_core::Scan;
+use tlsfinger_core::config::{Blocklist, ScanConfig, ScanLimits};
+use tlsfinger_core::machine::Endpoint;
+use tlsfinger_core::report::{Outcome, Step, StepProblem, Untested};
+use tlsfinger_tests::peer::{Host, Script};
+use tlsfinger_tests::playbook::tcp;
+use tlsfinger_tests::setting;
+use tlsfinger_tests::world::{Link, World};
+use tlsfinger_tests::zones::Zones;
+
+use super::{Servers, connections, domain, domains, hasty, millis, name_server, probe, scan};
+
+/// A world in which domain `dN.test` has the servers `192.0.2.1` up to the count.
+fn world(limits: ScanLimits, addresses: u64, domains: u64, script: &Script) -> World<Scan> {
+    let mut zones = "@secure .\n".to_owned();
+    for number in 0..domains {
+        zones += &format!("d{number}.test MX 10 mx{}.test\n", number % addresses);
+    }
+    for number in 0..addresses {
+        zones += &format!("mx{number}.test A 192.0.2.{}\n", number + 1);
+    }
+    let world = World::new(scan(limits));
+    let mut world = world.name_server(name_server(), Link::latency(0), Zones::parse(&zones));
+    for number in 1..=addresses {
+        let place = tcp(&format!("192.0.2.{number}:25"));
+        world = world.listen(place, Link::latency(10), script.clone());
+    }
+    world
+}
+
+/// How long a visit takes here.
+const VISIT: u64 = 100;
+
+#[test]
+fn an_address_has_its_peace() {
+    let limits = ScanLimits {
+        share: None,
+        per_address: 2,
+        pause: Duration::from_secs(1),
+        ..ScanLimits::default()
+    };
+    let run = world(limits, 2, 12, &Script::smtp()).jobs(domains(12)).run();
+    let mut begun: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (from, to, address) in connections(&run) {
+        assert_eq!(to, from + Duration::from_millis(VISIT));
+        begun.entry(address).or_default().push(from);
+    }
+    // Two at a time, and the next two a second after.
+    let wave = |number: u64| millis(number * (VISIT + 1000));
+    let expected = vec![wave(0), wave(0), wave(1), wave(1), wave(2), wave(2)];
+    assert_eq!(begun.into_values().collect::<Vec<_>>(), [expected.clone(), expected]);
+}
+
+#[test]
+fn a_host_and_the_whole_scan_have_their_limits() {
+    let most = |limits: ScanLimits| {
+        let run = world(limits, 6, 24, &Script::smtp()).jobs(domains(24)).run();
+        assert!(run.reports().iter().all(|report| report.outcome == Outcome::Session));
+        let connections = connections(&run);
+        assert_eq!(connections.len(), 24);
+        let at_once =
+            |at| connections.iter().filter(move |(from, to, _)| (*from..*to).contains(&at));
+        connections.iter().map(|(from, ..)| at_once(*from).count()).max().unwrap()
+    };
+    let limits = || ScanLimits { share: None, ..hasty() };
+    assert_eq!(most(limits()), 12);
+    assert_eq!(most(ScanLimits { connections: 5, ..limits() }), 5);
+    assert_eq!(most(ScanLimits { per_host: 1, ..limits() }), 6);
+    assert_eq!(most(ScanLimits { per_address: 4, ..limits() }), 24);
+    assert_eq!(most(ScanLimits { destinations: 3, ..limits() }), 3);
+    // DNS has its part: two attempts at one question at a time.
+    assert_eq!(most(ScanLimits { transports: 10, ..limits() }), 8);
+}
+
+#[test]
+fn transports_are_never_more_than_allowed() {
+    for transports in [3, 10, 40] {
+        let servers = Servers::new();
+        let limits = ScanLimits { transports, share: None, ..hasty() };
+        let run = servers.world(scan(limits), 40).jobs(domains(40)).run();
+        let (mut open, mut most) = (0_usize, 0);
+        for (_, word) in &run.log {
+            use tlsfinger_core::{Input, Output};
+            use tlsfinger_tests::world::Word;
+            match word {
+                Word::Out(Output::Open(..)) => open += 1,
+                Word::In(Input::Ended(_) | Input::Failed(..)) => open -= 1,
+                _ => {}
+            }
+            most = most.max(open);
+        }
+        assert!(most <= transports, "{most} of {transports}");
+        assert!(most * 2 > transports, "{most} of {transports}");
+    }
+}
+
+#[test]
+fn connections_are_spread_over_time() {
+    let limits = ScanLimits { share: None, rate: Some(5), ..hasty() };
+    let run = world(limits, 30, 30, &Script::smtp()).jobs(domains(30)).run();
+    let begun: Vec<_> = connections(&run).iter().map(|(from, ..)| *from).collect();
+    let expected: Vec<_> = (0..30).map(|number| millis(number * 200)).collect();
+    assert_eq!(begun, expected);
+}
+
+/// Accepts connections by one script so many times, then by another.
+struct First(Mutex<usize>, Script, Script);
+
+impl Host for First {
+    fn accept(&self) -> Box<dyn tlsfinger_tests::peer::Peer> {
+        let mut left = self.0.lock().unwrap();
+        match left.checked_sub(1) {
+            Some(less) => {
+                *left = less;
+                self.1.accept()
+            }
+            None => self.2.accept(),
+        }
+    }
+}
+
+#[test]
+fn who_refuses_for_now_is_asked_later() {
+    let run = |refusals: usize, busy: Script| {
+        let limits = ScanLimits { retries: 2, retry_after: Duration::from_secs(30), ..hasty() };
+        let place: Endpoint = tcp("192.0.2.1:25");
+        world(limits, 1, 3, &Script::smtp())
+            .listen(place, Link::latency(10), First(Mutex::new(refusals), busy, Script::smtp()))
+            .jobs(domains(3))
+            .run()
+    };
+    let busy = || Script::smtp().greeting("421 too busy\r\n");
+    let begun = |run: &tlsfinger_tests::world::Run<Scan>| -> Vec<u64> {
+        connections(run).iter().map(|(from, ..)| from.as_micros() / 1000).collect()
+    };
+    // The refusal comes 20 ms after the beginning of a connection. Each pause is twice as long.
+    let patient = run(2, busy());
+    assert_eq!(begun(&patient), [0, 30_020, 90_040]);
+    assert!(patient.reports().iter().all(|report| report.sessions[0].verdict.is_some()));
+    // So often and no more; what was said is data.
+    let hopeless = run(9, busy());
+    assert_eq!(begun(&hopeless), [0, 30_020, 90_040]);
+    for report in hopeless.reports() {
+        let problems = &report.sessions[0].observation.problems;
+        assert!(
+            matches!(&problems[..], [(Step::Greeting, StepProblem::Refused(reply))] if reply.code == 421),
+            "{problems:?}"
+        );
+    }
+    // Later refusals count too, permanent ones do not.
+    let tls_later = Script::smtp().on("STARTTLS", "454 not now\r\n");
+    assert_eq!(begun(&run(1, tls_later)).len(), 2);
+    assert_eq!(begun(&run(1, Script::smtp().greeting("554 never\r\n"))).len(), 1);
+}
+
+#[test]
+fn a_destination_has_its_time() {
+    // One of two servers is silent; the other is known by then.
+    let zones = "@secure .
+        d0.test MX 10 mx0.test
+        d0.test MX 10 mx1.test
+        d1.test MX 10 mx1.test
+        mx0.test A 192.0.2.1
+        mx1.test A 192.0.2.2\n";
+    let limits = ScanLimits { total: Duration::from_secs(10), ..hasty() };
+    let silent = Script::smtp().greeting(tlsfinger_tests::peer::Answer::silence());
+    let run = World::new(scan(limits))
+        .name_server(name_server(), Link::latency(0), Zones::parse(zones))
+        .listen(tcp("192.0.2.1:25"), Link::latency(10), Script::smtp())
+        .listen(tcp("192.0.2.2:25"), Link::latency(10), silent)
+        .jobs(domains(2))
+        .run();
+    assert_eq!(connections(&run).len(), 2);
+    for report in run.reports() {
+        assert_eq!(report.ended, millis(10_000), "{report:?}");
+        let (outcome, sessions) = match report.number {
+            0 => (Outcome::Session, 2),
+            _ => (Outcome::TimedOut, 1),
+        };
+        let untested: Vec<_> =
+            report.untested.iter().map(|(peer, why)| (peer.name.as_str(), *why)).collect();
+        assert_eq!(untested, [("mx1.test", Untested::TimedOut)]);
+        assert!(report.outcome == outcome || sessions == report.sessions.len(), "{report:?}");
+    }
+}
+
+#[test]
+fn who_is_blocked_is_left_alone() {
+    let zones = "@secure .
+        d0.test MX 10 mx0.test
+        d0.test MX 20 mx1.test
+        d1.test MX 10 mx1.test
+        d2.test MX 10 mx.closed.test
+        d3.test MX 10 mx0.test
+        mx0.test A 192.0.2.1
+        mx1.test A 198.51.100.1
+        mx.closed.test A 192.0.2.1\n";
+    let mut blocklist = Blocklist::default();
+    for entry in ["198.51.100.0/24", "closed.test", "d3.test"] {
+        blocklist.add(entry).unwrap();
+    }
+    let config = ScanConfig { probe: probe(), limits: hasty(), blocklist };
+    let run = World::new(Scan::new(config, setting::SEED, setting::WALL_TIME))
+        .name_server(name_server(), Link::latency(0), Zones::parse(zones))
+        .listen(tcp("192.0.2.1:25"), Link::latency(10), Script::smtp())
+        .jobs(domains(4).into_iter().chain([domain(4, "www.closed.test")]))
+        .run();
+    assert_eq!(connections(&run).len(), 1);
+    let found: BTreeMap<_, _> = run
+        .reports()
+        .iter()
+        .map(|report| {
+            let blocked = report.untested.iter().filter(|(_, why)| *why == Untested::Blocked);
+            (report.number, (report.outcome.clone(), blocked.count(), report.sessions.len()))
+        })
+        .collect();
+    assert_eq!(found[&0], (Outcome::Session, 1, 1));
+    assert_eq!(found[&1], (Outcome::Blocked, 1, 0));
+    assert_eq!(found[&2], (Outcome::Blocked, 1, 0));
+    assert_eq!(found[&3], (Outcome::Blocked, 0, 0));
+    assert_eq!(found[&4], (Outcome::Blocked, 0, 0));
+}
