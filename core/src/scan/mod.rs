@@ -172,7 +172,8 @@ impl Scan {
                         Some((at, _)) => self.agenda.set(owner, at),
                         None => self.agenda.remove(owner),
                     }
-                    if let Some((client, progress)) = self.desk.progress(id)
+                    if self.manner.both_keys
+                        && let Some((client, progress)) = self.desk.progress(id)
                         && let Some(tour) = self.tours.get_mut(&client.tour)
                     {
                         tour.learn(&mut self.cx, &mut self.desk, client.call, progress);
