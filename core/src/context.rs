@@ -11,7 +11,7 @@ use crate::random::{Random, Seed};
 use crate::report::{Event, TlsNote};
 use crate::resolve::{Answered, Question};
 use crate::time::{Instant, WallTime};
-use crate::tls::Tape;
+use crate::tls::{Setups, Tape};
 
 /// What a machine may touch besides its own fields.
 ///
@@ -49,6 +49,7 @@ pub(crate) struct Cx {
     /// So are most events, for a while.
     quiet: bool,
     links: LinkCache,
+    setups: Setups,
     next_transport: u64,
     next_lookup: u64,
     next_ask: u64,
@@ -105,6 +106,7 @@ impl Cx {
             muted: false,
             quiet: false,
             links: LinkCache::default(),
+            setups: Setups::default(),
             next_transport: 0,
             next_lookup: 0,
             next_ask: 0,
@@ -151,6 +153,11 @@ impl Cx {
     /// Takes what stands in for the TLS of a transport, if something does.
     pub(crate) fn tape_of(&mut self, transport: TransportId) -> Option<Tape> {
         self.tapes.as_mut().map(|tapes| tapes.remove(&transport).unwrap_or_default())
+    }
+
+    /// Lends the memory of what connections need to begin.
+    pub(crate) fn setups(&mut self) -> &mut Setups {
+        &mut self.setups
     }
 
     /// Opens a transport; it accepts [`send`](Self::send) at once.

@@ -37,6 +37,10 @@ pub const SHARED: usize = 8192;
 /// each.
 pub const SCAN_QUESTIONS: usize = 256;
 
+/// Configurations of the TLS library that a run keeps: a few levels, with and without server name,
+/// make a few.
+pub const CLIENT_CONFIGS: usize = 16;
+
 /// Octets of the TLS input buffer. The largest handshake message that rustls accepts is 64 KiB,
 /// which takes five full records with their headers, and one more record may be under way.
 pub const TLS_INPUT: usize = 128 * 1024;

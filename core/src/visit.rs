@@ -17,7 +17,7 @@ use crate::resolve::{NextTarget, Route, Target, Tlsa};
 use crate::session::{Approach, Approached, Farewell, Over, Plan, ProxyRequest};
 use crate::time::Instant;
 use crate::tls::scout::{Flight, FlightEnd, ScoutHello};
-use crate::tls::{SessionCache, Setup, sni_of};
+use crate::tls::{SessionCache, sni_of};
 
 /// One destination from lookup to report.
 #[derive(Debug)]
@@ -132,7 +132,7 @@ impl Visit {
         self.keys = Some(keys);
         self.held = false;
         let plan = match &self.state {
-            State::Approaching(_, target) => self.plan(target),
+            State::Approaching(_, target) => self.plan(cx, target),
             State::Routing
             | State::Leaving(..)
             | State::Pausing(..)
@@ -252,7 +252,7 @@ impl Visit {
     }
 
     fn connect(&mut self, cx: &mut Cx, target: Box<Target>) {
-        let plan = Arc::new(self.plan(&target));
+        let plan = Arc::new(self.plan(cx, &target));
         let (peer, endpoint) = (target.peer.clone(), target.endpoint.clone());
         let approach = Approach::start(cx, peer, endpoint, plan, mem::take(&mut self.cache));
         self.began = cx.now();
@@ -354,7 +354,7 @@ impl Visit {
     }
 
     /// Decides what a session with `target` is to do.
-    fn plan(&self, target: &Target) -> Plan {
+    fn plan(&self, cx: &mut Cx, target: &Target) -> Plan {
         let config = &self.config;
         let offer = offer(config, self.keys, self.raw_keys == RawKeys::Wanted, target);
         let raw = |offer: &Offer| offer.certificates == ServerCertificates::RawPublicKey;
@@ -371,13 +371,16 @@ impl Visit {
             await_quit: config.await_quit,
             tls: offer.map(|offer| match &config.flaw {
                 Some(flaw) => Err(flaw.clone()),
-                None => Setup::new(Arc::new(offer), config.repeatable).map(Arc::new),
+                None => cx.setups().prepare(offer, config.repeatable).map(Arc::new),
             }),
             scout: self.scout.clone(),
             proxy: proxy.map(Arc::new),
             held: self.held && self.scout.is_none(),
             pipelined: false,
-            demands: format!("{:?} {:?}", target.level, target.tlsa),
+            demands: match config.reuse {
+                Some(_) => format!("{:?} {:?}", target.level, target.tlsa),
+                None => String::new(),
+            },
             watch: config.watch,
         }
     }

@@ -80,9 +80,9 @@ fn cpu() -> Result<()> {
         let mut marks = vec![Cpu::now()];
         let began = Instant::now();
         let mut scan = farm.scan(Level::Verify, unlimited());
-        scan.limits.share = None;
+        (scan.limits.share, scan.limits.connections) = (None, 100);
         let mut count = 0;
-        run(scan, names().chain(names()), |report| {
+        run_batches(scan, [names(), names()], |report| {
             expect_verified(report);
             count += 1;
             if count % SERVERS as usize == 0 {
@@ -94,7 +94,7 @@ fn cpu() -> Result<()> {
         rows.push((chain, signature, each(0), each(1), rate));
         let before = Cpu::now();
         let mut scan = farm.scan(Level::Dane, unlimited());
-        scan.limits.share = None;
+        (scan.limits.share, scan.limits.connections) = (None, 100);
         run(scan, names(), expect_verified)?;
         dane.push(Cpu::now().since(&before).divided_by(SERVERS));
     }
@@ -253,7 +253,25 @@ fn run(
 
 fn run_watched(
     config: ScanConfig,
-    mut jobs: impl Iterator<Item = Job>,
+    jobs: impl Iterator<Item = Job>,
+    report: impl FnMut(&Report),
+    watch: impl FnOnce(tlsfinger_blocking::Handle) + Send + 'static,
+) -> Result<()> {
+    run_all(config, [jobs], report, watch)
+}
+
+/// Begins a batch when the one before is finished.
+fn run_batches<const N: usize>(
+    config: ScanConfig,
+    batches: [impl Iterator<Item = Job>; N],
+    report: impl FnMut(&Report),
+) -> Result<()> {
+    run_all(config, batches, report, |_| {})
+}
+
+fn run_all<const N: usize>(
+    config: ScanConfig,
+    batches: [impl Iterator<Item = Job>; N],
     mut report: impl FnMut(&Report),
     watch: impl FnOnce(tlsfinger_blocking::Handle) + Send + 'static,
 ) -> Result<()> {
@@ -262,16 +280,33 @@ fn run_watched(
     let watched = handle.clone();
     std::thread::spawn(move || watch(watched));
     let mut scan = Scan::new(config, seed()?, wall_time());
-    run_with(&mut scan, inbox, |notice| match notice {
-        Notice::Event(_) => {}
-        Notice::Report(finished) => report(&finished),
-        Notice::Want(count) => {
-            for _ in 0..count {
-                match jobs.next() {
-                    Some(job) => handle.give(Input::Add(Box::new(job))),
-                    None => return handle.give(Input::Stop(Stop::End)),
+    let mut batches = batches.into_iter();
+    let mut jobs = batches.next();
+    // Destinations that there is room for, and that are under way.
+    let (mut room, mut under_way) = (0, 0_usize);
+    run_with(&mut scan, inbox, |notice| {
+        match notice {
+            Notice::Event(_) => {}
+            Notice::Report(finished) => {
+                report(&finished);
+                under_way -= 1;
+            }
+            Notice::Want(count) => room += count,
+        }
+        while room > 0 {
+            match jobs.as_mut().and_then(Iterator::next) {
+                Some(job) => handle.give(Input::Add(Box::new(job))),
+                None if under_way > 0 => return,
+                None => {
+                    jobs = batches.next();
+                    if jobs.is_none() {
+                        return handle.give(Input::Stop(Stop::End));
+                    }
+                    continue;
                 }
             }
+            room -= 1;
+            under_way += 1;
         }
     })?;
     Ok(())

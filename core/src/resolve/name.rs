@@ -1,5 +1,6 @@
 //! Domain names: from text to wire form, and what a name in a record stands for.
 
+use std::cmp::Ordering;
 use std::net::IpAddr;
 
 use bytes::Bytes;
@@ -52,11 +53,37 @@ pub(crate) fn host_text(name: &Name) -> HostText {
 }
 
 /// A DNS question; equal questions differ at most in case.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug)]
 pub(crate) struct Question {
     pub(crate) name: Name,
     pub(crate) record: RecordType,
 }
+
+/// The shorter name comes first. Octets of the wire form are compared, which is much quicker than
+/// label by label; those of lengths are no letters.
+impl Ord for Question {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (ours, theirs) = (self.name.as_slice().iter(), other.name.as_slice().iter());
+        let lengths = ours.len().cmp(&theirs.len());
+        let names = || ours.map(u8::to_ascii_lowercase).cmp(theirs.map(u8::to_ascii_lowercase));
+        lengths.then_with(names).then_with(|| self.record.cmp(&other.record))
+    }
+}
+
+impl PartialOrd for Question {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Question {
+    fn eq(&self, other: &Self) -> bool {
+        self.record == other.record
+            && self.name.as_slice().eq_ignore_ascii_case(other.name.as_slice())
+    }
+}
+
+impl Eq for Question {}
 
 impl Question {
     pub(crate) fn new(name: Name, record: RecordType) -> Self {

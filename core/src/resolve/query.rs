@@ -4,7 +4,7 @@
 //! there, the answer to an earlier attempt still counts while a later one runs, and a server that
 //! kept silent is not the first to be asked again.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -30,6 +30,8 @@ pub(crate) struct Client {
     /// What they must show, if they are asked over TLS.
     demand: Option<Demand>,
     queries: BTreeMap<QueryId, Query>,
+    /// The deadlines of the queries, in order.
+    due: BTreeSet<(Instant, QueryId)>,
     /// Which query a datagram transport belongs to.
     datagrams: BTreeMap<TransportId, QueryId>,
     finished: VecDeque<(QueryId, Heard)>,
@@ -144,6 +146,7 @@ impl Client {
             demand: conf.tls.as_ref().map(|tls| Demand::new(tls, repeatable)),
             conf,
             queries: BTreeMap::new(),
+            due: BTreeSet::new(),
             datagrams: BTreeMap::new(),
             finished: VecDeque::new(),
             next_id: 0,
@@ -188,7 +191,7 @@ impl Client {
 
     /// Gives a query up.
     pub(crate) fn cancel(&mut self, cx: &mut Cx, id: QueryId) {
-        if let Some(mut query) = self.queries.remove(&id) {
+        if let Some(mut query) = self.take(id) {
             query.ended = true;
             self.put_back(cx, id, query);
         }
@@ -210,7 +213,7 @@ impl Client {
             Input::Tick | Input::HostFound(..) | Input::Add(_) | Input::Stop(_) => return false,
         };
         if let Some(&id) = self.datagrams.get(&transport) {
-            let Some(mut query) = self.queries.remove(&id) else { return true };
+            let Some(mut query) = self.take(id) else { return true };
             let part = match news {
                 News::Nothing => None,
                 News::Bytes(bytes) => Some(Part::Message(bytes)),
@@ -234,10 +237,10 @@ impl Client {
     /// Lets time pass: what is due is given up.
     pub(crate) fn expire(&mut self, cx: &mut Cx) {
         let now = cx.now();
-        let due = |(id, query): (&QueryId, &Query)| (query.deadline <= now).then_some(*id);
-        let due: Vec<_> = self.queries.iter().filter_map(due).collect();
+        let due: Vec<_> =
+            self.due.iter().take_while(|(at, _)| *at <= now).map(|(_, id)| *id).collect();
         for id in due {
-            let Some(mut query) = self.queries.remove(&id) else { continue };
+            let Some(mut query) = self.take(id) else { continue };
             let latest = query.attempts.last().copied();
             if let Some(latest) = latest {
                 self.servers[latest.server].silent = true;
@@ -262,11 +265,11 @@ impl Client {
 
     /// Tells when to [`expire`](Self::expire).
     pub(crate) fn deadline(&self) -> (Instant, &'static str) {
-        let queries = self.queries.values().map(|query| (query.deadline, "for a DNS answer"));
+        let queries = self.due.first().map(|(at, _)| (*at, "for a DNS answer"));
         let streams = self.servers.iter().filter_map(|server| server.stream.as_ref());
         let streams =
             streams.map(|stream| (stream.idle_until(), "to close an idle DNS connection"));
-        queries.chain(streams).min().unwrap_or((Instant::NEVER, "for a DNS answer"))
+        queries.into_iter().chain(streams).min().unwrap_or((Instant::NEVER, "for a DNS answer"))
     }
 
     fn handle_stream(&mut self, cx: &mut Cx, server: usize, news: &News<'_>) {
@@ -331,7 +334,7 @@ impl Client {
     }
 
     fn handle_part(&mut self, cx: &mut Cx, id: QueryId, server: usize, part: Part<'_>) {
-        let Some(mut query) = self.queries.remove(&id) else { return };
+        let Some(mut query) = self.take(id) else { return };
         self.handle_attempt(cx, id, &mut query, Via::Stream, Some(server), part);
         self.put_back(cx, id, query);
     }
@@ -496,8 +499,16 @@ impl Client {
                 self.retire(cx, &mut query, at);
             }
         } else {
+            self.due.insert((query.deadline, id));
             self.queries.insert(id, query);
         }
+    }
+
+    /// Takes a query out to change it.
+    fn take(&mut self, id: QueryId) -> Option<Query> {
+        let query = self.queries.remove(&id)?;
+        self.due.remove(&(query.deadline, id));
+        Some(query)
     }
 
     /// Lets go of what an attempt holds.

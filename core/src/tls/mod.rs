@@ -25,6 +25,7 @@ pub use handshake::{
 pub use identity::{Identity, IdentityError};
 pub use key_log::Secret;
 pub use provider::Setup;
+pub(crate) use provider::Setups;
 pub(crate) use provider::{RUSTLS, sni_of};
 pub use sessions::SessionKey;
 pub(crate) use sessions::{SessionCache, Sessions};

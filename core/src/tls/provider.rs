@@ -1,5 +1,6 @@
 //! Turns an Offer into a rustls configuration.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, LazyLock};
 
 use rustls::client::{ClientConfig, Resumption};
@@ -9,9 +10,10 @@ use rustls::version::{TLS12, TLS13};
 use rustls_pki_types::{ServerName, UnixTime};
 
 use crate::config::{Offer, OfferFlaw, ServerKeys, Versions};
+use crate::limits;
 use crate::report::Group;
 
-use super::identity::ReadyIdentity;
+use super::identity::{Identity, ReadyIdentity};
 use super::key_log::LentKeyLog;
 use super::sessions::LentSessions;
 use super::suites::Suite;
@@ -41,51 +43,18 @@ impl Setup {
     ///
     /// [`OfferFlaw::NoVersion`], [`OfferFlaw::NoGroup`] or [`OfferFlaw::NoSuite`].
     pub fn new(offer: Arc<Offer>, repeatable: bool) -> Result<Self, OfferFlaw> {
-        if offer.versions == (Versions { tls12: false, tls13: false }) {
-            return Err(OfferFlaw::NoVersion);
-        }
-        if offer.groups.0.is_empty() {
-            return Err(OfferFlaw::NoGroup);
-        }
-        let mut provider = aws_lc_rs::default_provider();
-        provider.secure_random = &LentRandom;
-        let implementation = |group: &Group| groups::implementation(*group, repeatable);
-        provider.kx_groups = offer.groups.0.iter().map(implementation).collect();
-        if let Some(suites) = &offer.suites {
-            let all = std::mem::take(&mut provider.cipher_suites);
-            let known = |number: &u16| all.iter().find(|suite| u16::from(suite.suite()) == *number);
-            provider.cipher_suites = suites.iter().filter_map(known).copied().collect();
-        }
-        if let Some(keys) = offer.keys {
-            // Of TLS 1.2 the suite decides what the server signs with, of 1.3 the scheme alone.
-            let other = match keys.other() {
-                ServerKeys::Rsa => "_RSA_",
-                ServerKeys::Ecdsa => "_ECDSA_",
-            };
-            let name = |number| Suite::by_number(number).map_or("", |suite| suite.iana);
-            provider.cipher_suites.retain(|suite| !name(suite.suite().into()).contains(other));
-        }
-        let versions: Vec<_> = [(offer.versions.tls13, &TLS13), (offer.versions.tls12, &TLS12)]
-            .into_iter()
-            .filter_map(|(wanted, version)| wanted.then_some(version))
-            .collect();
-        let server_name = sni(&offer);
-        let mut config = ClientConfig::builder_with_details(Arc::new(provider), CLOCK.clone())
-            .with_protocol_versions(&versions)
-            .map_err(|_| OfferFlaw::NoSuite)?
-            .dangerous()
-            .with_custom_certificate_verifier(witness::verifier(&offer))
-            .with_client_cert_resolver(witness::resolver());
-        config.enable_sni = server_name.is_some();
-        config.resumption = Resumption::store(SESSIONS.clone());
-        config.key_log = KEY_LOG.clone();
-        let server_name = match server_name {
+        let config = Arc::new(client_config(&offer, repeatable)?);
+        Ok(Self::with(offer, config, repeatable))
+    }
+
+    fn with(offer: Arc<Offer>, config: Arc<ClientConfig>, repeatable: bool) -> Self {
+        let server_name = match sni(&offer) {
             Some(name) => name,
             // Stands in where no name is sent; an address is never put into SNI.
             None => std::net::Ipv4Addr::UNSPECIFIED.into(),
         };
         let identity = offer.identity.ready();
-        Ok(Self { offer, config: Arc::new(config), server_name, identity, repeatable })
+        Self { offer, config, server_name, identity, repeatable }
     }
 
     /// Tells what is offered.
@@ -98,6 +67,73 @@ impl Setup {
     pub fn server_name(&self) -> Option<String> {
         self.config.enable_sni.then(|| self.server_name.to_str().into_owned())
     }
+}
+
+/// What was made for earlier offers. Those that differ in names and keys only share what is large.
+#[derive(Debug, Default)]
+pub(crate) struct Setups(VecDeque<(Shape, Arc<ClientConfig>)>);
+
+/// An offer without server name and identity, and whether a name is sent.
+type Shape = (Offer, bool);
+
+impl Setups {
+    /// Does what [`Setup::new`] does.
+    pub(crate) fn prepare(&mut self, offer: Offer, repeatable: bool) -> Result<Setup, OfferFlaw> {
+        let bare = Offer { server_name: None, identity: Identity::default(), ..offer.clone() };
+        let shape = (bare, sni(&offer).is_some());
+        let offer = Arc::new(offer);
+        if let Some((_, config)) = self.0.iter().find(|(known, _)| *known == shape) {
+            return Ok(Setup::with(offer, Arc::clone(config), repeatable));
+        }
+        let setup = Setup::new(offer, repeatable)?;
+        if self.0.len() == limits::CLIENT_CONFIGS {
+            self.0.pop_front();
+        }
+        self.0.push_back((shape, Arc::clone(&setup.config)));
+        Ok(setup)
+    }
+}
+
+/// Makes what rustls wants to know of all connections with an offer.
+fn client_config(offer: &Offer, repeatable: bool) -> Result<ClientConfig, OfferFlaw> {
+    if offer.versions == (Versions { tls12: false, tls13: false }) {
+        return Err(OfferFlaw::NoVersion);
+    }
+    if offer.groups.0.is_empty() {
+        return Err(OfferFlaw::NoGroup);
+    }
+    let mut provider = aws_lc_rs::default_provider();
+    provider.secure_random = &LentRandom;
+    let implementation = |group: &Group| groups::implementation(*group, repeatable);
+    provider.kx_groups = offer.groups.0.iter().map(implementation).collect();
+    if let Some(suites) = &offer.suites {
+        let all = std::mem::take(&mut provider.cipher_suites);
+        let known = |number: &u16| all.iter().find(|suite| u16::from(suite.suite()) == *number);
+        provider.cipher_suites = suites.iter().filter_map(known).copied().collect();
+    }
+    if let Some(keys) = offer.keys {
+        // Of TLS 1.2 the suite decides what the server signs with, of 1.3 the scheme alone.
+        let other = match keys.other() {
+            ServerKeys::Rsa => "_RSA_",
+            ServerKeys::Ecdsa => "_ECDSA_",
+        };
+        let name = |number| Suite::by_number(number).map_or("", |suite| suite.iana);
+        provider.cipher_suites.retain(|suite| !name(suite.suite().into()).contains(other));
+    }
+    let versions: Vec<_> = [(offer.versions.tls13, &TLS13), (offer.versions.tls12, &TLS12)]
+        .into_iter()
+        .filter_map(|(wanted, version)| wanted.then_some(version))
+        .collect();
+    let mut config = ClientConfig::builder_with_details(Arc::new(provider), CLOCK.clone())
+        .with_protocol_versions(&versions)
+        .map_err(|_| OfferFlaw::NoSuite)?
+        .dangerous()
+        .with_custom_certificate_verifier(witness::verifier(offer))
+        .with_client_cert_resolver(witness::resolver());
+    config.enable_sni = sni(offer).is_some();
+    config.resumption = Resumption::store(SESSIONS.clone());
+    config.key_log = KEY_LOG.clone();
+    Ok(config)
 }
 
 /// Tells the name for the SNI extension, if it can carry the one of the Offer.
