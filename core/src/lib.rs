@@ -109,6 +109,10 @@
 //!    shares always come from the core's generator; those of ML-KEM do so in runs that are
 //!    [`repeatable`](config::Config::repeatable), and come from the system otherwise.
 //!
+//! 8. A machine that takes many destinations says by [`Output::Want`] for how many more it has
+//!    room. Each that is given by [`Input::Add`] before [`Output::Done`] comes to exactly one
+//!    [`Output::Finished`], however the run ends.
+//!
 //! # The rooms
 //!
 //! ```text

@@ -297,7 +297,7 @@ pub enum Scope {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     /// The server, and what was known of it before.
-    pub target: Box<Target>,
+    pub target: Arc<Target>,
     /// When the connection was begun.
     pub began: Instant,
     /// The connection was made for another destination before, with the same offer. The verdict is

@@ -17,7 +17,7 @@ use crate::resolve::{NextTarget, Route, Target, Tlsa};
 use crate::session::{Approach, Approached, Farewell, Over, Plan, ProxyRequest};
 use crate::time::Instant;
 use crate::tls::scout::{Flight, FlightEnd, ScoutHello};
-use crate::tls::{SessionCache, sni_of};
+use crate::tls::{SessionCache, Setup, sni_of};
 
 /// One destination from lookup to report.
 #[derive(Debug)]
@@ -66,10 +66,10 @@ enum RawKeys {
 enum State {
     /// Waits for a target to connect to.
     Routing,
-    Approaching(Approach, Box<Target>),
-    Leaving(Farewell, Box<Target>, Option<Judgement>),
+    Approaching(Approach, Arc<Target>),
+    Leaving(Farewell, Arc<Target>, Option<Judgement>),
     /// Between two sessions with the same server.
-    Pausing(Instant, Box<Target>),
+    Pausing(Instant, Arc<Target>),
     /// Looks at the SMTP of the server that was visited.
     Inspecting(Box<Inspection>),
     Over,
@@ -251,7 +251,7 @@ impl Visit {
         }
     }
 
-    fn connect(&mut self, cx: &mut Cx, target: Box<Target>) {
+    fn connect(&mut self, cx: &mut Cx, target: Arc<Target>) {
         let plan = Arc::new(self.plan(cx, &target));
         let (peer, endpoint) = (target.peer.clone(), target.endpoint.clone());
         let approach = Approach::start(cx, peer, endpoint, plan, mem::take(&mut self.cache));
@@ -305,7 +305,7 @@ impl Visit {
             }
             Approached::Unreachable(error) => {
                 cx.tell(Event::ConnectFailed(target.peer.clone(), error.clone()));
-                self.unreachable.push((target.peer, error));
+                self.unreachable.push((target.peer.clone(), error));
                 self.cache = approach.finish().1;
                 match (self.sessions.is_empty(), self.draining) {
                     (true, false) => self.state = State::Routing,
@@ -329,7 +329,7 @@ impl Visit {
         &mut self,
         cx: &mut Cx,
         mut approach: Approach,
-        target: Box<Target>,
+        target: Arc<Target>,
         hello: Arc<ScoutHello>,
     ) {
         let flight = approach.flight().cloned();
@@ -420,7 +420,7 @@ impl Visit {
     /// Keeps a session that is over.
     fn keep(
         &mut self,
-        target: Box<Target>,
+        target: Arc<Target>,
         observation: Observation,
         judgement: Option<Judgement>,
     ) {
@@ -492,7 +492,7 @@ impl Visit {
             return self.finish(cx, Outcome::Session);
         };
         let (target, session) = (first.target.clone(), Box::new(first.observation.clone()));
-        let base = Plan { again: true, await_quit: true, scout: None, ..self.plan(&target) };
+        let base = Plan { again: true, await_quit: true, scout: None, ..self.plan(cx, &target) };
         let has_tls = session.tls.is_some() && session.proxied.is_none();
         let pipelined = Plan { pipelined: true, ..base.clone() };
         let pipelined = (has_tls && !self.config.wrapper).then_some(pipelined);

@@ -3,6 +3,7 @@
 
 mod dnssec;
 mod names;
+mod scan;
 mod scout;
 mod settings;
 mod traces;
@@ -21,6 +22,7 @@ use tlsfinger_core::{Input, Instant, IoError, IoErrorKind, Machine, Output, Prob
 
 pub use dnssec::dnssec;
 pub use names::names;
+pub use scan::scan;
 pub use scout::scout;
 pub use settings::settings;
 pub use traces::{mutant, pieces};
@@ -37,6 +39,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("names", names),
     ("pieces", pieces),
     ("probe", probe),
+    ("scan", scan),
     ("scout", scout),
     ("settings", settings),
     ("trace", trace),
@@ -99,14 +102,7 @@ pub fn probe(data: &[u8]) {
     world.drain(0);
     while !steps.0.is_empty() {
         let input = steps.input(&world);
-        let size = match &input {
-            Input::Received(_, bytes) => bytes.len(),
-            _ => 0,
-        };
-        let pause = u64::from(steps.octet());
-        world.now = Instant::from_micros(world.now.as_micros() + (pause * pause * pause));
-        world.machine.handle_input(world.now, input);
-        world.drain(size);
+        world.step(&mut steps, input);
     }
     world.end();
 }
@@ -125,7 +121,7 @@ impl Steps<'_> {
         }
     }
 
-    fn input(&mut self, world: &World) -> Input {
+    fn input<M>(&mut self, world: &World<M>) -> Input {
         let opcode = self.octet();
         // Mostly something alive; ids from nowhere and from the past as well.
         let id = match opcode >> 4 {
@@ -152,30 +148,45 @@ impl Steps<'_> {
 }
 
 /// A machine and what is known of it from outside.
-struct World {
-    machine: Probe,
+struct World<M> {
+    machine: M,
     now: Instant,
     open: BTreeSet<TransportId>,
     closed: BTreeSet<TransportId>,
+    /// How many destinations there are.
+    given: usize,
     reported: Vec<Report>,
     waits_until: Option<Instant>,
 }
 
-impl World {
-    fn new(machine: Probe) -> Self {
+impl<M: Machine> World<M> {
+    fn new(machine: M) -> Self {
         Self {
             machine,
             now: Instant::START,
             open: BTreeSet::new(),
             closed: BTreeSet::new(),
+            given: 1,
             reported: Vec::new(),
             waits_until: None,
         }
     }
 
+    /// Gives an input after a pause.
+    fn step(&mut self, steps: &mut Steps<'_>, input: Input) {
+        let size = match &input {
+            Input::Received(_, bytes) => bytes.len(),
+            _ => 0,
+        };
+        let pause = u64::from(steps.octet());
+        self.now = Instant::from_micros(self.now.as_micros() + (pause * pause * pause));
+        self.machine.handle_input(self.now, input);
+        self.drain(size);
+    }
+
     /// Lets nothing but time pass until the end.
     fn end(&mut self) {
-        for _ in 0..200 {
+        for _ in 0..2000 {
             match self.waits_until {
                 None => return,
                 Some(until) => self.now = until.min(Instant::from_micros(u64::MAX / 2)),
@@ -211,7 +222,7 @@ impl World {
                     return;
                 }
                 Output::Done => {
-                    assert_eq!(self.reported.len(), 1, "one report for one destination");
+                    assert_eq!(self.reported.len(), self.given, "one report for one destination");
                     self.waits_until = None;
                     return;
                 }

@@ -141,7 +141,7 @@ fn cut(given: Vec<Input>, steps: &mut Steps<'_>) -> Vec<Input> {
 }
 
 /// Breaks what was opened last.
-fn end(world: &World) -> Vec<Input> {
+fn end<M>(world: &World<M>) -> Vec<Input> {
     let error = IoError { kind: IoErrorKind::Reset, code: 104, message: "reset".to_owned() };
     world.open.last().map(|id| Input::Failed(*id, error)).into_iter().collect()
 }

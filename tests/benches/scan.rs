@@ -8,9 +8,9 @@
 #![expect(clippy::print_stdout, reason = "figures are for whoever runs it")]
 
 use std::error::Error;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -315,6 +315,8 @@ fn run_all<const N: usize>(
 /// A farm in a process of its own.
 struct FarmProcess {
     child: Child,
+    /// Kept open as long as it may write.
+    _output: Lines<BufReader<ChildStdout>>,
     port: u16,
     resolver: SocketAddr,
     root: Certificate,
@@ -337,7 +339,7 @@ impl FarmProcess {
         }
         let root = CertificateDer::from_pem_slice(pem.as_bytes())?.to_vec();
         let root = Certificate::parse(root.into()).map_err(|error| format!("{error:?}"))?;
-        Ok(Self { child, port, resolver, root })
+        Ok(Self { child, _output: lines, port, resolver, root })
     }
 
     fn scan(&self, level: Level, limits: ScanLimits) -> ScanConfig {

@@ -16,7 +16,7 @@ use crate::tls::SessionCache;
 /// Looks at a server that was visited.
 #[derive(Debug)]
 pub(crate) struct Inspection {
-    target: Box<Target>,
+    target: Arc<Target>,
     /// The session that everything is compared with.
     session: Box<Observation>,
     errands: VecDeque<(Errand, Arc<Plan>)>,
@@ -52,7 +52,7 @@ impl Inspection {
     pub(crate) fn start(
         cx: &mut Cx,
         lookup: &Lookup,
-        target: Box<Target>,
+        target: Arc<Target>,
         session: Box<Observation>,
         pipelined: Option<Plan>,
         named: Option<Plan>,

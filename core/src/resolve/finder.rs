@@ -49,7 +49,7 @@ impl RouteFinder {
             loop {
                 match self.route.next_target(&mut self.cx) {
                     NextTarget::Ready(target) => {
-                        self.cx.tell(Event::Lookup(LookupNote::Target((*target).into())));
+                        self.cx.tell(Event::Lookup(LookupNote::Target(target)));
                     }
                     NextTarget::Wait => break,
                     NextTarget::Exhausted(error) => {

@@ -65,7 +65,7 @@ enum Phase {
     /// The hosts are known.
     Hosts(Option<RecordType>, String),
     /// There is only this one.
-    One(Option<Box<Target>>),
+    One(Option<Arc<Target>>),
     Failed(LookupError),
 }
 
@@ -82,7 +82,7 @@ struct Address {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NextTarget {
     /// Try this one.
-    Ready(Box<Target>),
+    Ready(Arc<Target>),
     /// Answers are missing.
     Wait,
     /// There are no more. The error tells why there never was an address.
@@ -104,7 +104,7 @@ impl Route {
                     false,
                     config.lookup.insecure_mx,
                 );
-                route.phase = Phase::One(Some(Box::new(Target {
+                route.phase = Phase::One(Some(Arc::new(Target {
                     peer: Arc::new(peer),
                     endpoint: Endpoint::Unix(path.clone()),
                     host: config.helo_name.clone(),
@@ -128,7 +128,7 @@ impl Route {
     }
 
     /// Begins a route that leads to one known target.
-    pub(crate) fn to(config: &Arc<Config>, target: Box<Target>) -> Self {
+    pub(crate) fn to(config: &Arc<Config>, target: Arc<Target>) -> Self {
         let mut route = Self::empty(config);
         route.phase = Phase::One(Some(target));
         route
@@ -234,7 +234,7 @@ impl Route {
             };
             let address = self.addresses.swap_remove(at);
             if let Some(target) = self.target(cx, &address) {
-                return NextTarget::Ready(Box::new(target));
+                return NextTarget::Ready(Arc::new(target));
             }
         }
         if !self.found_any && cx.is_settling() {

@@ -23,7 +23,7 @@ pub(super) struct Desk {
     share: Option<Duration>,
     retries: u32,
     retry_after: Duration,
-    errands: BTreeMap<ErrandId, Errand>,
+    errands: BTreeMap<ErrandId, Box<Errand>>,
     running: usize,
     next: ErrandId,
     lanes: Lanes,
@@ -55,7 +55,7 @@ struct Errand {
     held: bool,
     /// What was told of its progress.
     progress: Option<Progress>,
-    target: Box<Target>,
+    target: Arc<Target>,
     clients: Vec<Client>,
     /// Whose target this is.
     visited_for: Client,
@@ -127,7 +127,7 @@ impl Desk {
         &mut self,
         cx: &mut Cx,
         client: Client,
-        target: &Target,
+        target: &Arc<Target>,
         config: &Arc<Config>,
         keys: Option<ServerKeys>,
     ) -> Requested {
@@ -158,7 +158,7 @@ impl Desk {
         &mut self,
         cx: &mut Cx,
         client: Client,
-        target: &Target,
+        target: &Arc<Target>,
         config: &Arc<Config>,
     ) -> ErrandId {
         let errand = Errand::new(client, target, config, None, None);
@@ -172,7 +172,7 @@ impl Desk {
             self.known.insert(Arc::clone(key), Known::Asked(id));
         }
         self.lanes.push(cx.random(), &errand.address, id, errand.target.host.clone());
-        self.errands.insert(id, errand);
+        self.errands.insert(id, Box::new(errand));
         id
     }
 
@@ -325,7 +325,7 @@ impl Desk {
         self.running -= 1;
     }
 
-    fn forget(&mut self, id: ErrandId) -> Option<Errand> {
+    fn forget(&mut self, id: ErrandId) -> Option<Box<Errand>> {
         let errand = self.errands.remove(&id)?;
         if let Some(key) = &errand.key
             && matches!(self.known.get(key), Some(Known::Asked(asked)) if *asked == id)
@@ -337,7 +337,7 @@ impl Desk {
 
     /// Ends an errand, and keeps what came of it for others.
     fn close(&mut self, now: Instant, id: ErrandId, report: Box<Report>) -> Option<Told> {
-        let Errand { key, clients, visited_for, .. } = self.forget(id)?;
+        let Errand { key, clients, visited_for, .. } = *self.forget(id)?;
         let report = Arc::from(report);
         if let (Some(key), Some(lifetime)) = (key, self.share) {
             let until = now + lifetime;
@@ -363,7 +363,7 @@ impl Desk {
 impl Errand {
     fn new(
         client: Client,
-        target: &Target,
+        target: &Arc<Target>,
         config: &Arc<Config>,
         key: Option<Key>,
         keys: Option<ServerKeys>,
@@ -375,7 +375,7 @@ impl Errand {
             keys,
             held: false,
             progress: None,
-            target: Box::new(target.clone()),
+            target: Arc::clone(target),
             clients: vec![client],
             visited_for: client,
             state: State::Waiting(None),

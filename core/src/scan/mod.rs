@@ -47,7 +47,7 @@ pub struct Scan {
     config: Arc<Config>,
     manner: Manner,
     desk: Desk,
-    tours: BTreeMap<u64, Tour>,
+    tours: BTreeMap<u64, Box<Tour>>,
     next: u64,
     agenda: Agenda,
     /// Destinations that were asked for and not given.
@@ -111,7 +111,7 @@ impl Scan {
         let id = self.next;
         self.next += 1;
         let tour = Tour::start(&mut self.cx, id, job, &self.config, self.manner);
-        self.tours.insert(id, tour);
+        self.tours.insert(id, Box::new(tour));
         self.cx.wake(Owner::Tour(id));
     }
 

@@ -56,7 +56,7 @@ pub(super) struct Manner {
 struct Call {
     /// The place of the server in the order of the route.
     number: usize,
-    target: Box<Target>,
+    target: Arc<Target>,
     /// Which keys it may show, if not any.
     keys: Option<ServerKeys>,
     /// The call for the other kind of keys that was begun beside this one.
@@ -331,7 +331,7 @@ impl Tour {
         !self.manner.first_only || self.calls.iter().all(Call::is_over)
     }
 
-    fn take(&mut self, cx: &mut Cx, desk: &mut Desk, blocklist: &Blocklist, target: Box<Target>) {
+    fn take(&mut self, cx: &mut Cx, desk: &mut Desk, blocklist: &Blocklist, target: Arc<Target>) {
         if self.targets < limits::SURVEYED {
             match is_blocked(blocklist, &target) {
                 true => self.untested.push((target.peer.clone(), Untested::Blocked)),
@@ -346,7 +346,7 @@ impl Tour {
         cx: &mut Cx,
         desk: &mut Desk,
         number: usize,
-        target: Box<Target>,
+        target: Arc<Target>,
         keys: Option<ServerKeys>,
     ) {
         let at = self.calls.len();

@@ -2,6 +2,7 @@
 
 mod limits;
 mod stops;
+mod streaming;
 mod verdicts;
 
 use std::net::SocketAddr;
