@@ -208,7 +208,13 @@ pub(crate) fn resolver(server: &ServerReport) -> Vec<Message> {
     let mut page = Page::default();
     page.title(&format!("name server {}", server.server.address));
     let answers = |answered: &Result<(), _>| if answered.is_ok() { "answers" } else { "silent" };
-    page.field("Reached", &format!("UDP {}, TCP {}", answers(&server.udp), answers(&server.tcp)));
+    page.field(
+        "Reached",
+        &match server.over_tls {
+            true => format!("TLS {}", answers(&server.tcp)),
+            false => format!("UDP {}, TCP {}", answers(&server.udp), answers(&server.tcp)),
+        },
+    );
     let word = |fact: Option<bool>| match fact {
         Some(true) => "yes",
         Some(false) => "no",
@@ -226,10 +232,14 @@ pub(crate) fn resolver(server: &ServerReport) -> Vec<Message> {
     page.field(
         "To do",
         match (server.trusted, server.sets_ad, server.validates) {
+            (false, ..) if server.over_tls => {
+                "its word on DNSSEC is not taken, because it did not prove by TLS who it is: see \
+             that its name and its CA are right"
+            }
             (false, ..) => {
                 "its word on DNSSEC is not taken, because it is not on this host: use a validating \
-             resolver on this host, or set trust-ad in resolv.conf or --dnssec trust if the way \
-             to it is safe"
+             resolver on this host or over TLS, or set trust-ad in resolv.conf or --dnssec trust \
+             if the way to it is safe"
             }
             (true, Some(true), Some(true)) => {
                 "nothing here: the resolver is fine, so it is the domain that is not signed"

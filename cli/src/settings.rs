@@ -462,8 +462,15 @@ mod tests {
     }
 
     fn decide_words(words: &[&str]) -> (Result<Settings, Refusal>, Vec<String>) {
-        let Ok(Asked::Probe(options)) = parse(words.iter().map(OsString::from), Command::Probe)
-        else {
+        decide_words_as(words, false)
+    }
+
+    fn decide_words_as(
+        words: &[&str],
+        posttls_finger: bool,
+    ) -> (Result<Settings, Refusal>, Vec<String>) {
+        let command = if posttls_finger { Command::Reference } else { Command::Probe };
+        let Ok(Asked::Probe(options)) = parse(words.iter().map(OsString::from), command) else {
             panic!("{words:?}");
         };
         let system = System {
@@ -473,7 +480,7 @@ mod tests {
             resolv_conf: || b"nameserver 192.0.2.53".to_vec(),
             key_log: None,
             mail_verbose: false,
-            posttls_finger: false,
+            posttls_finger,
             list: |_| Vec::new(),
             main_cf: None,
         };
@@ -483,6 +490,29 @@ mod tests {
             result,
             notes.into_iter().map(|note| format!("{:?} {}", note.severity, note.text)).collect(),
         )
+    }
+
+    #[test]
+    fn name_servers_and_whom_to_believe() {
+        let dnssec = |posttls_finger| {
+            decide_words_as(&["a"], posttls_finger).0.unwrap().config.lookup.dnssec
+        };
+        assert_eq!([false, true].map(dnssec), [DnssecTrust::Auto, DnssecTrust::Trust]);
+        let resolvers = |words: &[&str]| {
+            let words = [&["--resolver", "tls://192.0.2.1#Dns.Example"], words, &["a"]].concat();
+            decide_words(&words).0.map(|settings| settings.config.lookup.resolvers)
+        };
+        let mozilla = resolvers(&[]).unwrap();
+        let server: std::net::SocketAddr = "192.0.2.1:853".parse().unwrap();
+        assert_eq!(mozilla.servers, [server.into()]);
+        let tls = mozilla.tls.unwrap();
+        assert_eq!((tls.name.as_str(), tls.trust.len() > 100), ("dns.example", true));
+        for level in ["-ldane", "-lnone"] {
+            let own = resolvers(&["-F", "rsa.crt", level]).unwrap().tls.unwrap();
+            assert_eq!(own.trust.len(), 1, "{level}");
+        }
+        let error = resolvers(&["-F", "nothing.pem"]);
+        assert!(matches!(error, Err(Refusal::Fatal(SettingError::NoResolverRoots))), "{error:?}");
     }
 
     #[test]

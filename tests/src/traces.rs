@@ -1,5 +1,7 @@
 //! The scenes that are recorded as `tests/traces/*.trace`, each a test by its name.
 
+mod validated;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,6 +51,7 @@ pub fn scenes() -> Vec<Scene> {
         dane_records(),
         lookups(),
         answers(),
+        validated::scenes(),
     ]
     .into_iter()
     .flatten()

@@ -108,13 +108,14 @@ impl Lookup {
 /// Who tells that an answer is secure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DnssecTrust {
-    /// The name servers, by the AD bit. The way to them is the caller's business.
+    /// The name servers, by the AD bit. The way to them is the caller's business; but over TLS it
+    /// counts only from those that are authenticated.
     #[default]
     Trust,
     /// This program, by validation. An answer that fails it is as good as none.
     Local,
-    /// The name servers that are on this host, or all if resolv.conf says `trust-ad`, as long as
-    /// they set the AD bit on anything; otherwise this program. Without DNSSEC records everything
+    /// The name servers that are on this host, or authenticated over TLS, or all if resolv.conf says
+    /// `trust-ad`, as long as they set the AD bit on anything; otherwise this program. Without DNSSEC records everything
     /// is insecure.
     Auto,
 }

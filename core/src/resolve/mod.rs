@@ -35,7 +35,7 @@
 //! # What is secure
 //!
 //! An answer is secure if every step of its alias chain came with the AD bit from a name server
-//! whose AD bit counts, or with an unbroken chain of signatures where validation happens here
+//! whose AD bit counts (over TLS only if its certificate is right), or with an unbroken chain of signatures where validation happens here
 //! ([`DnssecTrust`](crate::config::DnssecTrust)). Nothing else makes it so, and what is asked for
 //! ahead is thrown away where the security that it needs is missing.
 //!

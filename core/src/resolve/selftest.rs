@@ -46,6 +46,8 @@ pub struct ServerReport {
     pub server: Remote,
     /// Its AD bit counts under the configuration.
     pub trusted: bool,
+    /// It is asked over TLS: what is said of UDP and TCP is said of that.
+    pub over_tls: bool,
     /// It answers over UDP, or why not.
     pub udp: Result<(), DnsProblem>,
     /// It answers over TCP, or why not.
@@ -71,6 +73,7 @@ pub(crate) struct SelfTest {
 #[derive(Debug)]
 struct ServerTest {
     server: Remote,
+    over_tls: bool,
     trusted: bool,
     client: Client,
     running: BTreeMap<QueryId, Test>,
@@ -94,6 +97,7 @@ impl SelfTest {
             let conf = ResolvConf { servers: vec![server.clone()], ..lookup.resolvers.clone() };
             let mut test = ServerTest {
                 server: server.clone(),
+                over_tls: lookup.resolvers.tls.is_some(),
                 trusted: trust.believes(at, lookup.resolvers.tls.is_some().then_some(true)),
                 client: Client::new(conf, false, false),
                 running: BTreeMap::new(),
@@ -183,6 +187,7 @@ impl ServerTest {
         let unsigned = [with_ad(Test::Unsigned), with_ad(Test::Bogus)];
         ServerReport {
             server: self.server.clone(),
+            over_tls: self.over_tls,
             trusted: self.trusted && !self.heard.values().any(is_stranger),
             udp: answered(Test::Signed),
             tcp: answered(Test::SignedTcp),
