@@ -59,7 +59,7 @@ fn main() -> ExitCode {
             failure
         }
         Err(Refusal::Usage(error)) => {
-            for line in usage::complaint(&program, &error) {
+            for line in usage::complaint(&program, is_scan, &error) {
                 complain(&line);
             }
             failure

@@ -53,11 +53,17 @@ impl fmt::Display for UsageError {
 }
 
 /// Makes the lines for stderr: what is wrong, and the usage.
-pub(crate) fn complaint(program: &Program, error: &UsageError) -> Vec<Line> {
+pub(crate) fn complaint(program: &Program, is_scan: bool, error: &UsageError) -> Vec<Line> {
     let mut lines = Vec::new();
     let words = error.to_string();
     if !words.is_empty() {
         lines.push(Line::bare(&format!("{}: {words}", program.as_called())));
+    }
+    let name = program.name();
+    if is_scan {
+        lines.push(Line::bare(&format!("usage: {name} scan [option ...] [file]")));
+        lines.push(Line::bare(&format!("Try '{name} scan --help' for all options.")));
+        return lines;
     }
     let [first, more @ ..] = USAGE;
     lines.push(Line::bare(&format!("usage: {} {first}", program.name())));
@@ -187,7 +193,7 @@ mod tests {
     fn complaint_of_the_reference() {
         let program = Program::named("/usr/sbin/posttls-finger");
         let text = |error| -> String {
-            let lines = complaint(&program, &error);
+            let lines = complaint(&program, false, &error);
             lines.iter().map(|line| String::from_utf8_lossy(line.as_bytes())).collect()
         };
         let usage = "\

@@ -1,5 +1,6 @@
 //! What a scout found out, as JSON.
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 use tlsfinger_core::cert::Digest;
 use tlsfinger_core::report::{Scouted, SignatureScheme};
@@ -8,12 +9,16 @@ use tlsfinger_core::tls::scout::{
 };
 use tlsfinger_core::tls::{Exchange, Suite};
 
-use super::certificate::{certificate, raw_key};
+use super::certificate::raw_key;
 use super::hex;
 use super::session::judged;
 
-/// Tells what was asked and what was answered.
-pub(super) fn scouted(scouted: &Scouted, digest: Digest) -> Value {
+/// Tells what was asked and what was answered; `certificate` tells a certificate.
+pub(super) fn scouted(
+    scouted: &Scouted,
+    digest: Digest,
+    certificate: &mut dyn FnMut(&Bytes) -> Value,
+) -> Value {
     let Scouted { hello, flight, verdict, .. } = scouted;
     let ScoutHello { versions, server_name, .. } = &**hello;
     json!({
@@ -24,13 +29,13 @@ pub(super) fn scouted(scouted: &Scouted, digest: Digest) -> Value {
         "agreed": scouted.agreed().is_some(),
         "spoken": scouted.agreed().map(Flight::is_spoken),
         "anonymous": scouted.agreed().map(Flight::is_anonymous),
-        "flight": flight.as_ref().map(|it| self::flight(it, digest)),
+        "flight": flight.as_ref().map(|it| self::flight(it, digest, certificate)),
         "verdict": verdict.as_deref().map(judged),
     })
 }
 
 /// Tells what a server answered to a ClientHello.
-fn flight(flight: &Flight, digest: Digest) -> Value {
+fn flight(flight: &Flight, digest: Digest, certificate: &mut dyn FnMut(&Bytes) -> Value) -> Value {
     let suite = flight.suite.map(suite);
     json!({
         "end": end(flight.end),
@@ -45,7 +50,7 @@ fn flight(flight: &Flight, digest: Digest) -> Value {
         "signature_proof": flight.signature.map(|it| proof(it.proof)),
         "client_certificate_requested": flight.client_certificate_requested,
         "ocsp": flight.ocsp.as_deref().map(hex),
-        "chain": chain(flight, digest),
+        "chain": chain(flight, digest, certificate),
     })
 }
 
@@ -59,14 +64,14 @@ pub(super) fn suite(number: u16) -> Value {
     }
 }
 
-fn chain(flight: &Flight, digest: Digest) -> Value {
+fn chain(flight: &Flight, digest: Digest, certificate: &mut dyn FnMut(&Bytes) -> Value) -> Value {
     match flight.chain.first() {
         None => Value::Null,
         Some(key) if flight.raw_key => {
             json!({ "kind": "raw-public-key", "raw_key": raw_key(key, digest) })
         }
         Some(_) => {
-            let certificates = flight.chain.iter().map(|der| certificate(der, digest));
+            let certificates = flight.chain.iter().map(certificate);
             json!({ "kind": "x509", "certificates": certificates.collect::<Value>() })
         }
     }

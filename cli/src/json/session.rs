@@ -83,7 +83,7 @@ pub(super) fn session(
             StreamEnd::Broken => "broken",
         },
         "verdict": verdict.map(judged),
-        "scouted": session.scouted.as_deref().map(|it| scouted(it, digest)),
+        "scouted": session.scouted.as_deref().map(|it| scouted(it, digest, certificate)),
         "hygiene": session.hygiene.as_deref().map(hygiene),
         "timings": timings(session.began, &observation.times),
     })

@@ -12,8 +12,8 @@ use super::list::{self, Entry, LineError, Shard};
 use super::record::Origin;
 use crate::settings::Ports;
 
-/// Destinations that are remembered, to leave out those that come again: the first million, at 9 to
-/// 18 octets each.
+/// Destinations that are remembered, to leave out those that come again: the first million, at 10
+/// to 21 octets each.
 const REMEMBERED: usize = 1 << 20;
 
 /// Reads a list, and leaves out what is not to be probed.

@@ -87,7 +87,7 @@ fn lists_that_cannot_be_read() {
     for (words, error) in [
         (&["nosuch.list"][..], "fatal: nosuch.list: No such file or directory"),
         (&[folder], "is a directory"),
-        (&["a", "b"], "scan: one FILE at most"),
+        (&["a", "b"], "scan: one FILE at most\nusage: tlsfinger scan [option ...] [file]\n"),
         (&["--shard", "5/4"], "bad '--shard' option value: 5/4"),
         (&["--columns", "host,x", "--csv"], "bad '--columns' option value: x"),
         (&["--nagios"], "option '--nagios' is not for scan"),
