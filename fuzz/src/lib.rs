@@ -1,7 +1,9 @@
 //! Fuzz targets as plain functions: a fuzzer calls them, and so do the tests that replay the
 //! committed corpus.
 
+mod dialogue;
 mod dnssec;
+mod message;
 mod names;
 mod scan;
 mod scout;
@@ -20,11 +22,13 @@ use tlsfinger_core::report::Report;
 use tlsfinger_core::trace::Trace;
 use tlsfinger_core::{Input, Instant, IoError, IoErrorKind, Machine, Output, Probe, WallTime};
 
+pub use dialogue::{reply, session, tunnel};
 pub use dnssec::dnssec;
+pub use message::{message, tlsa};
 pub use names::names;
 pub use scan::scan;
 pub use scout::scout;
-pub use settings::settings;
+pub use settings::{ciphers, destination, main_cf, settings};
 pub use traces::{mutant, pieces};
 pub use verdict::verdict;
 
@@ -34,15 +38,23 @@ pub type Target = fn(&[u8]);
 /// Every target by its name, which is also its corpus folder's.
 pub const TARGETS: &[(&str, Target)] = &[
     ("certificate", certificate),
-    ("mutant", mutant),
+    ("ciphers", ciphers),
+    ("destination", destination),
     ("dnssec", dnssec),
+    ("main_cf", main_cf),
+    ("message", message),
+    ("mutant", mutant),
     ("names", names),
     ("pieces", pieces),
     ("probe", probe),
+    ("reply", reply),
     ("scan", scan),
     ("scout", scout),
+    ("session", session),
     ("settings", settings),
+    ("tlsa", tlsa),
     ("trace", trace),
+    ("tunnel", tunnel),
     ("verdict", verdict),
 ];
 
@@ -230,6 +242,18 @@ impl<M: Machine> World<M> {
             }
         }
         panic!("too many outputs for one input");
+    }
+}
+
+/// Plays a seed that was made from a trace. `TLSFINGER_SEEDS=FOLDER` keeps it for a fuzzer.
+#[cfg(test)]
+fn seed(target: &str, name: &str, data: &[u8]) {
+    let (_, play) = TARGETS.iter().find(|(known, _)| *known == target).expect("there is one");
+    play(data);
+    if let Some(folder) = std::env::var_os("TLSFINGER_SEEDS") {
+        let folder = std::path::Path::new(&folder).join(target).join("corpus");
+        std::fs::create_dir_all(&folder).expect("it can be made");
+        std::fs::write(folder.join(name), data).expect("it can be written");
     }
 }
 

@@ -4,13 +4,30 @@ use std::collections::BTreeSet;
 
 use tlsfinger_core::config::{
     CompatibilityLevel, Dialect, DnssecProbe, GroupLists, MainCf, Protocols, cipher_list,
+    read_trust,
 };
 use tlsfinger_core::destination::{
     Destination, KnownPorts, Place, check_host, host_to_ascii, tcp_port,
 };
+use tlsfinger_core::resolve::{ResolvConf, TrustAnchors};
 use tlsfinger_core::tls::{Identity, SUITES};
 
-/// Reads the text as everything that it could be.
+/// Reads text as destinations, one in each line.
+pub fn destination(data: &[u8]) {
+    String::from_utf8_lossy(data).lines().for_each(a_destination);
+}
+
+/// Reads text as cipher lists, groups and protocols, one in each line.
+pub fn ciphers(data: &[u8]) {
+    String::from_utf8_lossy(data).lines().for_each(offer);
+}
+
+/// Reads text as a main.cf.
+pub fn main_cf(data: &[u8]) {
+    evaluate(&String::from_utf8_lossy(data));
+}
+
+/// Reads the text as everything else that it could be.
 pub fn settings(data: &[u8]) {
     let _ = tcp_port(data, "smtp");
     let mut identity = Identity::default();
@@ -19,15 +36,16 @@ pub fn settings(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let _ = (CompatibilityLevel::parse(&text), DnssecProbe::parse(&text));
     let _ = KnownPorts::parse(&text).map(|ports| ports.port("smtp"));
-    main_cf(&text);
-    for line in text.lines() {
-        destination(line);
-        offer(line);
+    let anchors = TrustAnchors::parse(data);
+    if let Ok(anchors) = anchors {
+        assert_eq!(TrustAnchors::parse(anchors.to_string().as_bytes()), Ok(anchors));
     }
+    let _ = ResolvConf::parse(data);
+    let _ = read_trust(data);
 }
 
 /// What was understood as a destination means the same when it is written down again.
-fn destination(text: &str) {
+fn a_destination(text: &str) {
     for dialect in [Dialect::Smtp, Dialect::Lmtp] {
         let Ok(found) = Destination::parse(text, dialect, |_| Some(7)) else { continue };
         let Place::Inet { host, port, .. } = &found.place else { continue };
@@ -58,7 +76,7 @@ fn offer(text: &str) {
 }
 
 /// Values that were evaluated stay what they are.
-fn main_cf(text: &str) {
+fn evaluate(text: &str) {
     let Ok((mut file, _)) = MainCf::parse(text) else { return };
     for name in ["a", "b", "myhostname"] {
         if let Ok(value) = file.evaluate(name, "$a${b?x}") {

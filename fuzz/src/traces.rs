@@ -17,8 +17,8 @@ use tlsfinger_core::{Input, Instant, IoError, IoErrorKind, Machine, Output, Prob
 use crate::{Steps, World};
 
 /// A recorded run: its name, what decides it, and its inputs.
-struct Recorded {
-    name: String,
+pub(crate) struct Recorded {
+    pub(crate) name: String,
     header: Header,
     inputs: Vec<(Instant, Input)>,
 }
@@ -54,7 +54,18 @@ fn recorded(data: &[u8]) -> (&'static Recorded, Steps<'_>) {
     (TRACES.iter().find(same).unwrap_or_else(any), Steps(rest.get(1..).unwrap_or_default()))
 }
 
+/// Tells all recorded runs.
+#[cfg(test)]
+pub(crate) fn all() -> &'static [Recorded] {
+    &TRACES
+}
+
 impl Recorded {
+    #[cfg(test)]
+    pub(crate) fn inputs(&self) -> &[(Instant, Input)] {
+        &self.inputs
+    }
+
     fn probe(&self) -> Probe {
         Probe::new(self.header.config.clone(), self.header.seed, self.header.wall_time)
     }
@@ -200,7 +211,8 @@ pub fn pieces(data: &[u8]) {
     }
     let late = steps.octet() & 1 != 0;
     let sizes: Vec<_> = steps.0.iter().map(|octet| usize::from(*octet) + 1).collect();
-    let (whole, cut) = (play(recorded, &[], false), play(recorded, &sizes, late));
+    let play = |sizes: &[usize], late| play(recorded.probe(), &recorded.inputs, sizes, late);
+    let (whole, cut) = (play(&[], false), play(&sizes, late));
     // One by one, since the whole is more than anybody can read.
     assert_eq!(cut.sent, whole.sent, "{}", recorded.name);
     assert_eq!(cut.told, whole.told, "{}", recorded.name);
@@ -210,20 +222,26 @@ pub fn pieces(data: &[u8]) {
 
 /// What came of a run: what was sent over each transport, what was told, and the report.
 #[derive(Debug, Default)]
-struct Outcome {
-    sent: BTreeMap<TransportId, Vec<u8>>,
-    told: Vec<Event>,
-    reports: Vec<Report>,
+pub(crate) struct Outcome {
+    pub(crate) sent: BTreeMap<TransportId, Vec<u8>>,
+    pub(crate) told: Vec<Event>,
+    pub(crate) reports: Vec<Report>,
     streams: Vec<TransportId>,
-    closed: Vec<TransportId>,
+    pub(crate) closed: Vec<TransportId>,
 }
 
-fn play(recorded: &Recorded, sizes: &[usize], late: bool) -> Outcome {
-    let mut probe = recorded.probe();
+/// Gives inputs to a probe, what arrives on streams in pieces of these sizes, again and again;
+/// outputs are taken late or after each piece.
+pub(crate) fn play(
+    mut probe: Probe,
+    inputs: &[(Instant, Input)],
+    sizes: &[usize],
+    late: bool,
+) -> Outcome {
     let mut outcome = Outcome::default();
     let mut sizes = sizes.iter().cycle();
     drain(&mut probe, &mut outcome);
-    for (at, input) in &recorded.inputs {
+    for (at, input) in inputs {
         match input {
             Input::Received(id, bytes) if outcome.streams.contains(id) => {
                 let mut rest = bytes.clone();
@@ -279,9 +297,9 @@ mod tests {
     fn seeds() {
         for Recorded { name, inputs, .. } in &*TRACES {
             let seed = |steps: &[u8]| [name.as_bytes(), b"\n", steps].concat();
-            pieces(&seed(&[0, 0]));
+            crate::seed("pieces", name, &seed(&[0, 0]));
             pieces(&seed(&[1, 2, 0, 60]));
-            mutant(&seed(&[]));
+            crate::seed("mutant", name, &seed(&[]));
             // One change at each place, another one at the next.
             let changes: [&[u8]; 8] =
                 [&[2], &[3], &[5], &[7], &[8], &[9], &[1, 0, 7, 1], &[6, 255]];

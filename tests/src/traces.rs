@@ -194,6 +194,12 @@ fn reconnects() -> Vec<Scene> {
         configured("reconnect-tls12", config.clone(), link.clone(), with(TlsSetup::only_12())),
         configured("reconnect-tls13", config.clone(), link.clone(), with(TlsSetup::only_13())),
         configured("reconnect-ml-kem", hybrid, link.clone(), with(TlsSetup::only_13())),
+        configured(
+            "wrapper-reconnect",
+            Config { wrapper: true, ..config.clone() },
+            link.clone(),
+            with(TlsSetup::only_13()).wrapper(),
+        ),
         configured("reconnect-declined", config, link, declined),
     ]
 }
@@ -386,6 +392,14 @@ fn dane_records() -> Vec<Scene> {
         records("dane-weaker-digest", &[certs::record(3, 1, 1, leaf), wrong(2)]),
         records("dane-full-beside-digest", &[wrong(2), certs::record(3, 1, 0, leaf)]),
         records("dane-short-digest", &[short(3, 1, 1, leaf)]),
+        records("dane-certificate-and-more", &[certs::record(3, 0, 0, leaf) + "00"]),
+        records("dane-ta-beside-wrong-ee", &[wrong(1), certs::record(2, 0, 1, root)]),
+        zoned_with(
+            "dane-only-short-digest",
+            Config { level: Level::DaneOnly, ..dns() },
+            &zone(&[short(3, 1, 1, leaf)]),
+            TlsSetup::only_13().identity(identity.clone()),
+        ),
         records("dane-cut-key", &[short(3, 1, 0, leaf)]),
         records("dane-cut-certificate", &[short(3, 0, 0, leaf)]),
         records("dane-selector-2", &[certs::record(3, 1, 1, leaf).replacen("3 1", "3 2", 1)]),
@@ -395,6 +409,8 @@ fn dane_records() -> Vec<Scene> {
                 certs::record(0, 1, 1, leaf),
                 certs::record(1, 1, 1, leaf),
                 certs::record(3, 1, 1, leaf).replacen("3 1 1", "3 1 9", 1),
+                short(3, 1, 1, leaf),
+                short(3, 0, 1, leaf),
                 certs::record(3, 1, 1, leaf),
             ],
         ),
@@ -496,6 +512,19 @@ fn answers() -> Vec<Scene> {
              mx.example.org A 192.0.2.1
              @fault example.org * shallow\n@fault b.test * shallow",
         ),
+        plain(
+            "mx-aliases-in-a-ring",
+            "example.org CNAME b.test\nb.test CNAME example.org
+             @fault example.org * shallow\n@fault b.test * shallow",
+        ),
+        plain("mx-aliases-without-end", &{
+            let names: Vec<_> = (0..=12).map(|number| format!("n{number}.test")).collect();
+            let alias = |pair: &[String]| {
+                format!("{0} CNAME {1}\n@fault {0} * shallow\n", pair[0], pair[1])
+            };
+            let aliases: String = names.windows(2).map(alias).collect();
+            format!("example.org CNAME n0.test\n@fault example.org * shallow\n{aliases}")
+        }),
         plain("mx-alias-of-no-host", "example.org CNAME *.b.test"),
         plain("mx-alias-to-nothing", "example.org CNAME b.test"),
         plain("mx-alias-without-mx", "example.org CNAME b.test\nb.test A 192.0.2.1"),
@@ -530,6 +559,19 @@ fn answers() -> Vec<Scene> {
                  example.org MX 10 a.test\na.test CNAME mx.test\nmx.test A 192.0.2.1
                  _25._tcp.mx.test TLSA {pin}"
             ),
+        ),
+        secure(
+            "dane-insecure-alias-secure-record",
+            &format!(
+                "@insecure a.test\n@secure _tcp.a.test
+                 example.org MX 10 a.test\na.test CNAME mx.test\nmx.test A 192.0.2.1
+                 _25._tcp.a.test TLSA {pin}"
+            ),
+        ),
+        secure("dane-record-without-data", &format!("{host}_25._tcp.mx.example.org TYPE52 030101")),
+        plain(
+            "address-alias-to-nothing",
+            "example.org MX 10 a.test\na.test CNAME mx.test\nmx.test TYPE16 0161",
         ),
         secure(
             "dane-records-insecure",

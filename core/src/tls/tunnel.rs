@@ -162,11 +162,13 @@ impl Tunnel {
         let stored = self.sessions_stored();
         while self.turn(&mut flow, &mut text) {}
         flow.effect.session_stored = self.sessions_stored() > stored;
-        if flow.effect.error.is_some() {
-            self.flush_alert(&mut flow, &mut text);
-        } else if !self.open && !self.conn.is_handshaking() {
+        if !self.open && !self.conn.is_handshaking() {
+            // Also if what came behind it in the same read is an error.
             self.open = true;
             flow.effect.facts = self.facts();
+        }
+        if flow.effect.error.is_some() {
+            self.flush_alert(&mut flow, &mut text);
         }
         self.disclose(&mut flow);
         flow.effect.text = text.into();
