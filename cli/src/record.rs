@@ -62,6 +62,7 @@ pub(crate) fn describe(
     add("chain", yes(chain));
     add("ascii", yes(charset == Charset::Ascii));
     add("cipher-list", settings.cipher_list.clone());
+    settings.main_cf.iter().for_each(|text| add("main.cf", text.clone()));
     settings.odd_bounds.iter().for_each(|bound| add("odd-bound", bound.clone()));
     for note in notes {
         let severity = match note.severity {
@@ -99,6 +100,7 @@ pub(crate) fn settings(header: &Header) -> (Settings, Vec<Message>) {
         show,
         runtime: Runtime::default(),
         record: None,
+        main_cf: None,
         format: Format::Text,
         all: false,
         explain: false,

@@ -48,6 +48,8 @@ pub(crate) struct Settings {
     pub(crate) key_log: Option<PathBuf>,
     /// Where to write down what happens.
     pub(crate) record: Option<PathBuf>,
+    /// The main.cf that was read, for a trace.
+    pub(crate) main_cf: Option<String>,
     /// The cipher list of OpenSSL that the suites come from.
     pub(crate) cipher_list: String,
     /// Bounds of protocol versions that bound nothing; told for each connection.
@@ -284,6 +286,7 @@ fn without_destination(
         exit_code: options.exit_code,
         key_log: system.key_log.clone(),
         record: options.record.clone(),
+        main_cf: main_cf.map(|file| String::from_utf8_lossy(&file.text).into_owned()),
         cipher_list: wish.cipher_list,
         odd_bounds: wish.odd_bounds,
     };

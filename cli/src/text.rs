@@ -375,6 +375,7 @@ mod tests {
             config,
             show,
             record: None,
+            main_cf: None,
             runtime: Runtime::Blocking,
             format: Format::Text,
             all: false,

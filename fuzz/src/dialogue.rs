@@ -4,6 +4,7 @@
 //! told and reported.
 
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tlsfinger_core::config::{Config, Dialect, Level};
@@ -47,7 +48,15 @@ pub fn session(data: &[u8]) {
     while !steps.0.is_empty() {
         let input = steps.input(&world);
         let octets = if let Input::Received(_, bytes) = &input { bytes.len() } else { 0 };
-        world.now = world.now + std::time::Duration::from_micros(u64::from(steps.octet()).pow(3));
+        let at = world.now + Duration::from_micros(u64::from(steps.octet()).pow(3));
+        // What comes late is cut by the deadline before it, wherever that is.
+        while let Some(until) = world.waits_until.filter(|until| *until <= at) {
+            world.now = until;
+            inputs.push((until, Input::Tick));
+            world.machine.handle_input(until, Input::Tick);
+            world.drain(0);
+        }
+        world.now = at;
         inputs.push((world.now, input.clone()));
         world.machine.handle_input(world.now, input);
         world.drain(octets);

@@ -90,8 +90,10 @@ fn all_that_verbosity_tells_is_told_again() {
     assert!(told.contains("waiting for the greeting"), "{told}");
     let again = program::run(scratch.path(), &["replay", file]);
     assert_eq!(String::from_utf8_lossy(&again.stdout), told);
-    // The words of a wait are a remark.
     let text = std::fs::read_to_string(file).expect("it is text");
+    // What was read of files is in it.
+    assert!(text.contains("\ncaller \"main.cf\" \"compatibility_level = 3.11\\n\"\n"), "{text}");
+    // The words of a wait are a remark.
     std::fs::write(file, text.replace("for the greeting", "for a word")).expect("it is there");
     assert_eq!(replay(scratch.path(), &[file]).1, Some(0));
 }

@@ -309,6 +309,7 @@ mod tests {
                 charset: Charset::Utf8,
             },
             record: None,
+            main_cf: None,
             runtime: Runtime::Blocking,
             format: Format::Text,
             all: false,
