@@ -12,8 +12,8 @@ use crate::time::{Instant, WallTime};
 /// The machine that probes every address of every mail host of a destination.
 ///
 /// Servers are probed at once, within [`limits::SURVEYS`] and [`limits::SURVEYS_OF_ONE`]. One that
-/// shows an RSA key is probed once more for an ECDSA key, and the other way round; it counts if
-/// there is one. Sessions are not resumed.
+/// shows an RSA key is also probed for an ECDSA key, and the other way round, by a connection beside
+/// the first; that counts if there is such a key. Sessions are not resumed.
 #[derive(Debug)]
 pub struct Survey(Scan);
 

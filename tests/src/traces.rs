@@ -15,7 +15,7 @@ use tlsfinger_core::trace::Header;
 use tlsfinger_core::{IoError, IoErrorKind, Machine, Probe};
 
 use crate::certs::{self, Flaw, Identity, KeyType};
-use crate::peer::{Answer, ClientAuth, Script, Tickets, TlsSetup};
+use crate::peer::{Answer, Behind, ClientAuth, Script, Tickets, TlsSetup};
 use crate::playbook;
 use crate::setting;
 use crate::world::{How, Link, Run, World};
@@ -51,6 +51,7 @@ pub fn scenes() -> Vec<Scene> {
         dane_records(),
         lookups(),
         answers(),
+        hygiene(),
         validated::scenes(),
     ]
     .into_iter()
@@ -300,6 +301,32 @@ fn zoned_with(name: &'static str, config: Config, zones: &str, tls: TlsSetup) ->
             script.clone(),
         )
     })
+}
+
+/// The SMTP around TLS of a good server and of a bad one.
+fn hygiene() -> Vec<Scene> {
+    let good = Script::smtp().tls(TlsSetup::only_13()).on("NOOP", "250 ok\r\n");
+    let bad = good.clone().on("EHLO", "250-localhost\r\n250-AUTH PLAIN\r\n250 STARTTLS\r\n");
+    [
+        ("hygiene-good", good.behind_starttls(Behind::Dropped)),
+        ("hygiene-bad", bad.behind_starttls(Behind::AnsweredInside)),
+    ]
+    .map(|(name, script)| {
+        let zones = "1.2.0.192.in-addr.arpa PTR mx.example.org\nmx.example.org A 192.0.2.1";
+        let at = std::net::SocketAddr::from(([192, 0, 2, 53], 53));
+        let config = Config { hygiene: true, level: Level::May, ..dns() };
+        let place =
+            Place::Inet { host: setting::HOST.to_owned(), literal: true, service: None, port: 25 };
+        let destination = Destination { text: setting::HOST.to_owned(), place };
+        scene(name, Config { destination, ..config }, |world| {
+            world.name_server(at, Link::latency(2), Zones::parse(zones)).listen(
+                playbook::tcp("192.0.2.1:25"),
+                Link::latency(10),
+                script.clone(),
+            )
+        })
+    })
+    .into()
 }
 
 /// What TLSA records lead to.

@@ -6,6 +6,9 @@
 //!  TLS first   Connect → Handshake → judge → Greeting → HelloAgain → Quit
 //! ```
 //!
+//! A plan may hold a session before its handshake until it is known which keys to ask for, or put a
+//! command behind STARTTLS that no server should answer.
+//!
 //! `order` holds that as a table. `dialogue` makes the steps, `stream` is plain at first and TLS
 //! from the upgrade on, `reply` and `ehlo` read what the server says. `tlsproxy` hands the connection
 //! to a daemon that does the TLS.
