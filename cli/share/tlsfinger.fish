@@ -10,6 +10,8 @@ complete -c tlsfinger -s r -x -d 'reconnect after this pause, to see TLS session
 complete -c tlsfinger -s X -d 'let tlsproxy(8) do the TLS'
 complete -c tlsfinger -l all -d 'probe every address of every mail host, and show a table'
 complete -c tlsfinger -l hygiene -d 'look at the SMTP around TLS, too'
+complete -c tlsfinger -l enumerate -d 'find out all that a server accepts, by many connections'
+complete -c tlsfinger -l pause -x -d 'with --enumerate, wait so long before each connection (100)'
 complete -c tlsfinger -s f -d 'look up TLSA records even if the host\'s zone is not signed'
 complete -c tlsfinger -s h -x -d 'how addresses of hosts are found (dns)'
 complete -c tlsfinger -s M -x -a 'may encrypt dane' -d 'what to do with TLSA records behind an insecure MX record (dane)'

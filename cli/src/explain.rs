@@ -57,7 +57,17 @@ impl Explainer {
         for session in report.counting_sessions() {
             self.session(session, report, &mut page);
         }
-        if report.sessions.is_empty() {
+        if let Outcome::Enumerated(found) = &report.outcome {
+            page.title(&report.destination.text);
+            let words = match found.findings.len() {
+                0 => "nothing against RFC 9325 and RFC 8996".to_owned(),
+                count => format!("{count} remarks by RFC 9325 and RFC 8996"),
+            };
+            page.toned("Verdict", tone(report.conclusion()), &words);
+            if report.conclusion() != Conclusion::Satisfied {
+                page.field("To do", "switch off at the server what the remarks name");
+            }
+        } else if report.sessions.is_empty() {
             page.title(&report.destination.text);
             page.toned("Verdict", Tone::Bad, conclusion_words(report.conclusion()));
             for (peer, error) in &report.unreachable {

@@ -192,6 +192,12 @@ pub(crate) const FLAGS: &[Flag] = &[
         "Two more connections show what becomes of a command that comes with STARTTLS, and of the \
          server's own name as SNI; nothing is said there but EHLO, STARTTLS, NOOP and QUIT. \
          Findings are graded."),
+    flag(Long("enumerate"), Connecting, Nothing(|o| o.enumerate = true),
+        "find out all that a server accepts, by many connections",
+        "Versions, suites, groups, signatures, certificates and what hellos announce, held against RFC 9325 and RFC 8996. Two connections at once; no handshake is completed."),
+    flag(Long("pause"), Connecting, Value("milliseconds", |o, v| count(&mut o.pause, "pause", v)),
+        "with --enumerate, wait so long before each connection (100)", ""),
+
     flag(Letter('f'), Lookup, Nothing(|o| o.force_tlsa = true),
         "look up TLSA records even if the host's zone is not signed", ""),
     flag(Letter('h'), Lookup, Value("dns,native", |o, v| set(&mut o.lookup, text(v))),

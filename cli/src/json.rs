@@ -2,6 +2,7 @@
 
 mod certificate;
 mod dnssec;
+mod enumeration;
 mod hygiene;
 mod lookup;
 mod scouted;
@@ -60,7 +61,7 @@ impl Frame {
         certificate: &mut dyn FnMut(&Bytes) -> Value,
     ) -> Value {
         let conclusion = report.conclusion();
-        json!({
+        let mut document = json!({
             "schema": SCHEMA,
             "program": { "name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION") },
             "began": Seconds::from(report.began.at(report.started)).to_string(),
@@ -75,6 +76,7 @@ impl Frame {
                 Outcome::LookupFailed(_) => "lookup-failed",
                 Outcome::Unreachable => "unreachable",
                 Outcome::Stopped => "stopped",
+                Outcome::Enumerated(_) => "enumerated",
                 Outcome::Blocked => "blocked",
                 Outcome::TimedOut => "timed-out",
             },
@@ -87,6 +89,7 @@ impl Frame {
                 Outcome::Session
                 | Outcome::Unreachable
                 | Outcome::Stopped
+                | Outcome::Enumerated(_)
                 | Outcome::Blocked
                 | Outcome::TimedOut => Value::Null,
             },
@@ -105,7 +108,11 @@ impl Frame {
             "sessions": report.sessions.iter().map(|session| {
                 session::session(session, report.level, self.digest, certificate)
             }).collect::<Value>(),
-        })
+        });
+        if let Outcome::Enumerated(found) = &report.outcome {
+            document["enumeration"] = enumeration::enumeration(found, self.digest);
+        }
+        document
     }
 }
 

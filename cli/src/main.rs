@@ -1,5 +1,6 @@
 //! tlsfinger: how a mail server does TLS, told by asking it.
 
+mod enumerated;
 mod explain;
 mod flags;
 mod json;

@@ -85,6 +85,10 @@ pub(crate) struct Options {
     pub(crate) runtime: Runtime,
     /// `--all`
     pub(crate) all: bool,
+    /// `--enumerate`
+    pub(crate) enumerate: bool,
+    /// `--pause`
+    pub(crate) pause: Option<u32>,
     /// `--json`
     pub(crate) json: bool,
     /// `--exit-code`

@@ -103,6 +103,7 @@ pub(crate) fn settings(header: &Header) -> (Settings, Vec<Message>) {
         main_cf: None,
         format: Format::Text,
         all: false,
+        enumerate: None,
         explain: false,
         exit_code: false,
         key_log: None,

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use tlsfinger_core::config::Lookup;
 use tlsfinger_core::machine::Stop;
-use tlsfinger_core::report::{Event, LookupNote, Report, TlsNote};
+use tlsfinger_core::report::{Event, LookupNote, Outcome, Report, TlsNote};
 use tlsfinger_core::resolve::{ResolverTest, TestNames};
 use tlsfinger_core::trace::{Header, Recorder};
-use tlsfinger_core::{Input, IoError, Machine, Notice, Probe, Survey};
+use tlsfinger_core::{Enumerator, Input, IoError, Machine, Notice, Probe, Survey};
 
+use crate::enumerated;
 use crate::explain::{self, Explainer};
 use crate::json::{self, Frame};
 use crate::key_log::KeyLog;
@@ -44,6 +45,11 @@ pub(crate) fn probe<W: Write>(
     let (seed, wall_time) =
         (tlsfinger_blocking::seed().map_err(failed)?, tlsfinger_blocking::wall_time());
     match &settings.record {
+        None if settings.enumerate.is_some() => {
+            let pause = settings.enumerate.unwrap_or_default();
+            let mut machine = Enumerator::new(settings.config, pause, seed, wall_time);
+            drive(&mut machine, runtime, &mut teller, printer)?;
+        }
         None if settings.all => {
             let mut machine = Survey::new(settings.config, seed, wall_time);
             drive(&mut machine, runtime, &mut teller, printer)?;
@@ -183,7 +189,11 @@ impl Ending {
                     }
                 }
             }
-            Format::Text => {}
+            Format::Text => {
+                if let Outcome::Enumerated(found) = &report.outcome {
+                    enumerated::table(found).iter().for_each(|message| printer.say(message));
+                }
+            }
             Format::Json => printer.show(&json::line(&self.frame.document(report))),
             Format::Nagios(thresholds) => {
                 let (line, state) = nagios::check(report, thresholds);

@@ -40,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) format: Format,
     /// Every server is probed.
     pub(crate) all: bool,
+    /// All that a server accepts is found out, with such a pause before each connection.
+    pub(crate) enumerate: Option<Duration>,
     /// Verdicts are explained.
     pub(crate) explain: bool,
     /// The exit status tells how it went.
@@ -186,6 +188,17 @@ fn without_destination(
     if options.tlsproxy && reuse.is_some() {
         return Err(SettingError::ProxyAndReconnect.into());
     }
+    let others = [
+        ("--all", options.all),
+        ("--hygiene", options.hygiene),
+        ("--record", options.record.is_some()),
+        ("--nagios", options.nagios),
+        ("-r", reuse.is_some()),
+        ("-X", options.tlsproxy),
+    ];
+    if let Some((option, _)) = others.iter().find(|(_, given)| options.enumerate && *given) {
+        return Err(SettingError::EnumerateAnd(option).into());
+    }
     if options.all && options.record.is_some() {
         return Err(SettingError::AllAndRecord.into());
     }
@@ -282,6 +295,9 @@ fn without_destination(
         runtime,
         format: Format::Text,
         all: options.all,
+        enumerate: options
+            .enumerate
+            .then(|| Duration::from_millis(options.pause.unwrap_or(DEFAULT_PAUSE).into())),
         explain: options.explain,
         exit_code: options.exit_code,
         key_log: system.key_log.clone(),
@@ -292,6 +308,9 @@ fn without_destination(
     };
     Ok((settings, parameters))
 }
+
+/// Milliseconds before each connection of an enumeration: slow enough for servers that count.
+const DEFAULT_PAUSE: u32 = 100;
 
 fn format(options: &Options) -> Result<Format, SettingError> {
     let defaults = Thresholds::default();

@@ -379,6 +379,7 @@ mod tests {
             runtime: Runtime::Blocking,
             format: Format::Text,
             all: false,
+            enumerate: None,
             explain: false,
             exit_code: false,
             key_log: None,

@@ -139,6 +139,7 @@ pub mod cert;
 pub mod config;
 mod context;
 pub mod destination;
+pub mod enumerate;
 pub mod hygiene;
 pub mod judge;
 pub mod limits;
@@ -155,6 +156,7 @@ pub mod tls;
 pub mod trace;
 mod visit;
 
+pub use enumerate::Enumerator;
 pub use machine::{Input, IoError, IoErrorKind, Machine, Notice, Output};
 pub use probe::Probe;
 pub use random::{Random, Seed};

@@ -41,6 +41,14 @@ pub const SCAN_QUESTIONS: usize = 256;
 /// make a few.
 pub const CLIENT_CONFIGS: usize = 16;
 
+/// Connections of one enumeration. A server that accepts everything that anybody ever had takes some
+/// 300, an ordinary one 40.
+pub const ENUMERATION: usize = 400;
+
+/// Connections of one enumeration that may come to nothing before it gives up: the server has had
+/// enough.
+pub const ENUMERATION_FAILURES: usize = 8;
+
 /// Octets of the TLS input buffer. The largest handshake message that rustls accepts is 64 KiB,
 /// which takes five full records with their headers, and one more record may be under way.
 pub const TLS_INPUT: usize = 128 * 1024;

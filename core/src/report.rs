@@ -14,6 +14,7 @@ use bytes::Bytes;
 
 use crate::config::{Level, Offer};
 use crate::destination::Destination;
+use crate::enumerate::Enumeration;
 use crate::hygiene::Hygiene;
 use crate::judge::ReferenceNames;
 pub use crate::judge::{Status, Verdict};
@@ -363,6 +364,8 @@ pub enum Outcome {
     LookupFailed(LookupError),
     /// No address could be reached.
     Unreachable,
+    /// What the first server that could be reached accepts was found out.
+    Enumerated(Box<Enumeration>),
     /// The caller stopped the probe.
     Stopped,
     /// The destination, or every server of it, is on the list of those that are left alone.

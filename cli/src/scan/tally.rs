@@ -168,8 +168,10 @@ fn word(report: &Report) -> &'static str {
     match report.outcome {
         Outcome::Blocked => "blocked",
         Outcome::TimedOut => "timed out",
-        Outcome::Session | Outcome::LookupFailed(_) | Outcome::Unreachable | Outcome::Stopped => {
-            verdict_words(report.conclusion())
-        }
+        Outcome::Session
+        | Outcome::LookupFailed(_)
+        | Outcome::Unreachable
+        | Outcome::Enumerated(_)
+        | Outcome::Stopped => verdict_words(report.conclusion()),
     }
 }

@@ -30,6 +30,8 @@ pub(crate) enum SettingError {
     AllAndReconnect,
     /// `--all` with `--record`.
     AllAndRecord,
+    /// `--enumerate` with an option that means another kind of run.
+    EnumerateAnd(&'static str),
     /// `--json` with `--nagios`.
     JsonAndNagios,
     /// `-H` with `-k` or `-K`.
@@ -79,6 +81,9 @@ impl fmt::Display for SettingError {
             Self::AllAndReconnect => f.write_str("The --all and -r options are mutually exclusive"),
             Self::AllAndRecord => {
                 f.write_str("The --all and --record options are mutually exclusive")
+            }
+            Self::EnumerateAnd(option) => {
+                write!(f, "The --enumerate and {option} options are mutually exclusive")
             }
             Self::JsonAndNagios => {
                 f.write_str("The --json and --nagios options are mutually exclusive")

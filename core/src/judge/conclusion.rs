@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{Status, Verdict, VerifyError};
 use crate::config::{Level, ServerCertificates};
+use crate::enumerate::{Finding, Severity};
 use crate::report::{Outcome, Report, Scope, Session, Step, StepProblem};
 use crate::resolve::{DnsProblem, HostFacts, LookupError, TlsaFacts};
 
@@ -66,6 +67,16 @@ impl Report {
         let sessions = self.counting_sessions().map(|session| session.conclusion(self.level));
         let none = || match &self.outcome {
             Outcome::LookupFailed(_) => Conclusion::LookupFailed,
+            Outcome::Enumerated(found) if found.versions.iter().all(|it| it.suites.is_empty()) => {
+                Conclusion::NoDialogue
+            }
+            Outcome::Enumerated(found) => {
+                let severe = |finding: &Finding| finding.severity == Severity::MustNot;
+                match found.findings.iter().any(severe) {
+                    true => Conclusion::NotSatisfied,
+                    false => Conclusion::Satisfied,
+                }
+            }
             Outcome::Unreachable if self.unreachable.is_empty() => Conclusion::LookupFailed,
             Outcome::Unreachable
             | Outcome::Session

@@ -301,6 +301,9 @@ impl Alert {
     /// The server speaks no version that it was offered (RFC 8446 section 6.2).
     pub const PROTOCOL_VERSION: Self = Self(70);
 
+    /// The server speaks a higher version than a client fell back to (RFC 7507 section 3).
+    pub const INAPPROPRIATE_FALLBACK: Self = Self(86);
+
     /// Tells whether it may mean that the two sides have too little in common: handshake_failure,
     /// protocol_version and insufficient_security say so; illegal_parameter and internal_error are
     /// what some servers say instead.

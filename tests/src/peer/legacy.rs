@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use bytes::Bytes;
+use tlsfinger_core::tls::scout::Protocol;
 use tlsfinger_core::tls::{Authentication, Exchange, Suite};
 
 use super::{Act, Host, Peer};
@@ -89,7 +90,7 @@ impl Legacy {
         let fits = |number: &&u16| {
             let Some(suite) = Suite::by_number(**number) else { return false };
             let needs_group = matches!(suite.exchange, Exchange::Ecdhe | Exchange::Tls13);
-            (**number >> 8 == 0x13) == (version == 0x304) && (!needs_group || group.is_some())
+            suite.exists_in(Protocol(version)) && (!needs_group || group.is_some())
         };
         let (first, second) = match self.follows_client {
             true => (&hello.suites, &self.suites),

@@ -198,6 +198,14 @@ pub(crate) fn causes() -> Vec<Cause> {
             "validation-failure",
         ),
         c(
+            "enumerated",
+            old(0x303, &[0xc02f, 0x009f]),
+            "",
+            "--enumerate --pause=0 -lmay [127.0.0.1]:PORT",
+            2,
+            "",
+        ),
+        c(
             "wrong signature of old",
             Some(
                 smtp().legacy(Legacy { spoils_signatures: true, ..Legacy::new(0x303, &[0xc028]) }),

@@ -56,6 +56,27 @@ fn with_certificates_and_without_anything() {
 }
 
 #[test]
+fn what_a_server_accepts() {
+    let table = lines("DHE only", &["--enumerate", "--pause=0"]);
+    assert_eq!(table[0], "127.0.0.1NAP");
+    assert_eq!(table[1], "TLSv1.3: not accepted");
+    assert_eq!(table[2], "TLSv1.2: 1 suites");
+    assert_eq!(table[3], "  DHE-RSA-AES256-GCM-SHA384                    256 bits  should not be");
+    assert_eq!(table[4], "  finite field: 1024 bits");
+    let dh = "  must: DH key lengths of at least 2048 bits are REQUIRED (RFC 9325, 4.5)";
+    assert!(table.iter().any(|line| line == dh), "{table:#?}");
+    assert!(table.last().unwrap().ends_with(" connections"), "{table:#?}");
+    assert!(table.iter().all(|line| line.chars().count() <= 80), "{table:#?}");
+    let status = |options: &[&str]| {
+        cause("DHE only").run(&[&["--enumerate", "--pause=0"], options].concat()).status.code()
+    };
+    assert_eq!((status(&[]), status(&["--exit-code"])), (Some(0), Some(2)));
+    let refused = cause("DHE only").run(&["--enumerate", "--all"]);
+    let words = String::from_utf8(refused.stdout).unwrap();
+    assert!(words.contains("--enumerate and --all options are mutually exclusive"), "{words}");
+}
+
+#[test]
 fn monitoring_and_explanations() {
     let nagios = lines("DHE only", &["--nagios"]);
     let offers =

@@ -29,6 +29,11 @@ pub fn scheme_name(number: u16) -> Option<&'static str> {
     SCHEMES.iter().find(|scheme| scheme.0 == number).map(|scheme| scheme.1)
 }
 
+/// All groups, the likeliest first.
+pub(crate) fn all_groups() -> Vec<u16> {
+    GROUPS.iter().map(|group| group.0).collect()
+}
+
 /// All signature schemes, the likeliest first.
 pub(crate) fn all_schemes() -> Vec<u16> {
     SCHEMES.iter().map(|scheme| scheme.0).collect()

@@ -190,6 +190,15 @@ impl Suite {
         matches!(self.exchange, Dhe | DhePsk | Ecdhe | EcdhePsk | Srp | Tls13)
     }
 
+    /// Tells whether it encrypts blocks in CBC mode.
+    pub const fn is_cbc(&self) -> bool {
+        use Encryption::{AesCbc, AriaCbc, CamelliaCbc, Des, Idea, Rc2, Seed, TripleDes};
+        matches!(
+            self.encryption,
+            AesCbc | AriaCbc | CamelliaCbc | Des | Idea | Rc2 | Seed | TripleDes
+        )
+    }
+
     /// Tells whether it is one of the weakened suites for export (RFC 2246 appendix D).
     pub fn is_export(&self) -> bool {
         self.iana.contains("_EXPORT")

@@ -1,0 +1,338 @@
+//! All that a server accepts (`--enumerate`): versions, suites, groups, signatures, certificates and
+//! what else its hello says, by scouts that ask again and again without what was accepted.
+//!
+//! `tracks` holds the questions as plain state machines, `grade` holds the findings against RFC 9325 and
+//! RFC 8996, and this file makes the connections.
+
+mod grade;
+mod tracks;
+
+pub use grade::{Finding, Severity, Subject, grade};
+pub use tracks::{Accepted, Order, VersionFacts, WithoutSni};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::config::{Config, Level};
+use crate::context::Cx;
+use crate::limits;
+use crate::machine::{Input, Machine, Output, Stop};
+use crate::random::Seed;
+use crate::report::{Event, Outcome, Peer, Report, Scope};
+use crate::resolve::{NextTarget, Resolver, Route, Target};
+use crate::session::{Approach, Approached, Plan};
+use crate::time::{Instant, WallTime};
+use crate::tls::SessionCache;
+use crate::tls::scout::{Flight, Protocol};
+
+use self::tracks::Tracks;
+
+/// What a server accepts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Enumeration {
+    /// Who it is.
+    pub peer: Option<Arc<Peer>>,
+    /// What it accepts in each protocol version, the newest first; versions that it does not speak
+    /// are there without suites.
+    pub versions: Vec<VersionFacts>,
+    /// The certificates that it showed, each chain once, leaf first.
+    pub chains: Vec<Vec<Bytes>>,
+    /// What its hellos of TLS 1.2 and below announced.
+    pub accepted: Accepted,
+    /// How many connections were made.
+    pub connections: usize,
+    /// How many of them came to nothing: no connection, or no dialogue up to TLS.
+    pub failures: usize,
+    /// The bound on connections was reached: there may be more.
+    pub is_cut: bool,
+    /// What is worth a remark.
+    pub findings: Vec<Finding>,
+}
+
+impl Enumeration {
+    /// Finds what is known of a version.
+    pub fn version(&self, version: Protocol) -> Option<&VersionFacts> {
+        self.versions.iter().find(|facts| facts.version == version)
+    }
+}
+
+/// How many pauses follow a connection that came to nothing.
+const FAILED: u32 = 10;
+
+/// The machine that finds out what one server accepts: the first of a destination that answers.
+///
+/// At most [`limits::SURVEYS_OF_ONE`] connections are under way at once, with a pause before each, and
+/// no more than [`limits::ENUMERATION`] are made.
+#[derive(Debug)]
+pub struct Enumerator {
+    cx: Cx,
+    resolver: Resolver,
+    config: Arc<Config>,
+    route: Route,
+    pause: Duration,
+    target: Option<Box<Target>>,
+    tracks: Tracks,
+    running: Vec<(usize, Approach)>,
+    /// When the next connection may begin.
+    next: Instant,
+    unreachable: Vec<(Arc<Peer>, crate::IoError)>,
+    connections: usize,
+    failures: usize,
+    over: bool,
+}
+
+impl Enumerator {
+    /// Begins; `pause` lies before each connection but the first. The other arguments are those of
+    /// [`Probe::new`](crate::Probe::new).
+    pub fn new(config: Config, pause: Duration, seed: Seed, wall_time: WallTime) -> Self {
+        let mut cx = Cx::new(seed, wall_time);
+        let dane = matches!(config.level, Level::Dane | Level::DaneOnly);
+        let resolver = Resolver::new(&config.lookup, dane, config.repeatable);
+        let config = Arc::new(config);
+        let route = Route::start(&mut cx, &config, &config.destination);
+        let mut this = Self {
+            next: cx.now(),
+            cx,
+            resolver,
+            config,
+            route,
+            pause,
+            target: None,
+            tracks: Tracks::default(),
+            running: Vec::new(),
+            unreachable: Vec::new(),
+            connections: 0,
+            failures: 0,
+            over: false,
+        };
+        this.settle();
+        this
+    }
+
+    fn settle(&mut self) {
+        while !self.over {
+            let answered = self.resolver.serve(&mut self.cx);
+            self.route.handle(&mut self.cx, &Input::Tick);
+            let mut changed = self.find_target() | self.begin() | answered;
+            changed |= self.advance(&Input::Tick);
+            if !changed && !self.cx.has_questions() {
+                break;
+            }
+        }
+        self.cx.end();
+    }
+
+    /// Takes the next target, if one is wanted; `true` if something came of it.
+    fn find_target(&mut self) -> bool {
+        if self.target.is_some() {
+            return false;
+        }
+        match self.route.next_target(&mut self.cx) {
+            NextTarget::Ready(target) => {
+                self.target = Some(target);
+                true
+            }
+            NextTarget::Wait => false,
+            NextTarget::Exhausted(Some(error)) => {
+                self.cx.tell(Event::LookupFailed(error.clone()));
+                self.finish(Outcome::LookupFailed(error));
+                true
+            }
+            NextTarget::Exhausted(None) => {
+                self.finish(Outcome::Unreachable);
+                true
+            }
+        }
+    }
+
+    /// Begins a connection if one may begin, or ends the work if there is nothing left to ask.
+    fn begin(&mut self) -> bool {
+        let Some(target) = self.target.clone().filter(|_| !self.over) else { return false };
+        // Nobody knows yet whether there is a server at all.
+        let most = if self.connections == 0 { 1 } else { limits::SURVEYS_OF_ONE };
+        let is_cut = self.connections >= limits::ENUMERATION;
+        if self.next > self.cx.now()
+            || self.running.len() >= most
+            || self.connections == 1 && !self.running.is_empty()
+        {
+            return false;
+        }
+        let busy: Vec<usize> = self.running.iter().map(|(track, _)| *track).collect();
+        let question = if is_cut { None } else { self.tracks.next(&busy) };
+        let Some((track, mut hello)) = question else {
+            if self.running.is_empty() {
+                self.conclude(is_cut);
+                return true;
+            }
+            return false;
+        };
+        if hello.server_name.as_deref() == Some("") {
+            hello.server_name = Some(target.host.clone()).filter(|name| is_host_name(name));
+        }
+        let config = &self.config;
+        let plan = Plan {
+            dialect: config.dialect,
+            wrapper: config.wrapper,
+            again: false,
+            tentative: true,
+            retried: true,
+            helo_name: config.helo_name.clone(),
+            connect_timeout: config.connect_timeout,
+            command_timeout: config.command_timeout,
+            tls: Some(Err(crate::config::OfferFlaw::NoVersion)),
+            scout: Some(Arc::new(hello)),
+            proxy: None,
+            held: false,
+            await_quit: false,
+            pipelined: false,
+            demands: String::new(),
+            watch: config.watch,
+        };
+        let (peer, endpoint) = (target.peer.clone(), target.endpoint.clone());
+        let (plan, cache) = (Arc::new(plan), SessionCache::new(false));
+        let approach = Approach::start(&mut self.cx, peer, endpoint, plan, cache);
+        self.connections += 1;
+        self.next = self.cx.now() + self.pause;
+        self.running.push((track, approach));
+        true
+    }
+
+    /// Lets the connections take an input; `true` if one ended.
+    fn advance(&mut self, input: &Input) -> bool {
+        let (mut ended, mut at) = (Vec::new(), 0);
+        while let Some((_, approach)) = self.running.get_mut(at) {
+            match approach.handle(&mut self.cx, input) {
+                Some(end) => {
+                    let (track, approach) = self.running.remove(at);
+                    ended.push((track, approach, end));
+                }
+                None => at += 1,
+            }
+        }
+        let any = !ended.is_empty();
+        for (track, mut approach, end) in ended {
+            let flight = approach.flight().cloned();
+            approach.abort(&mut self.cx);
+            match end {
+                Approached::Unreachable(error) if self.connections == 1 => {
+                    if let Some(target) = self.target.take() {
+                        self.cx.tell(Event::ConnectFailed(target.peer.clone(), error.clone()));
+                        self.unreachable.push((target.peer, error));
+                    }
+                    self.connections = 0;
+                    self.next = self.cx.now();
+                }
+                Approached::Unreachable(_)
+                | Approached::Secured(_)
+                | Approached::Proxied(_)
+                | Approached::Plain
+                | Approached::Over => self.take(track, flight),
+            }
+        }
+        any
+    }
+
+    fn take(&mut self, track: usize, flight: Option<Flight>) {
+        if flight.is_none() {
+            self.failures += 1;
+            // Whoever counts connections may forget some of them.
+            self.next = self.next.max(self.cx.now() + self.pause * FAILED);
+        }
+        self.tracks.take(track, flight);
+        // A server that lets nobody through any more is left alone.
+        if self.failures >= limits::ENUMERATION_FAILURES {
+            self.conclude(true);
+        }
+    }
+
+    fn conclude(&mut self, is_cut: bool) {
+        let mut found = self.tracks.found();
+        found.peer = self.target.as_ref().map(|target| target.peer.clone());
+        found.connections = self.connections;
+        found.failures = self.failures;
+        found.is_cut = is_cut;
+        found.findings = grade(&found, self.cx.wall_time());
+        self.finish(Outcome::Enumerated(Box::new(found)));
+    }
+
+    fn finish(&mut self, outcome: Outcome) {
+        if self.over {
+            return;
+        }
+        self.over = true;
+        for (_, approach) in &mut self.running {
+            approach.abort(&mut self.cx);
+        }
+        let route = self.route.facts();
+        self.route.stop(&mut self.cx);
+        let report = Report {
+            number: 0,
+            destination: self.config.destination.clone(),
+            level: self.config.level,
+            began: self.cx.began(),
+            started: Instant::START,
+            ended: self.cx.now(),
+            outcome,
+            scope: Scope::First,
+            untested: Vec::new(),
+            route,
+            unreachable: std::mem::take(&mut self.unreachable),
+            sessions: Vec::new(),
+        };
+        self.cx.put(Output::Finished(Box::new(report)));
+        self.cx.close_all();
+    }
+}
+
+impl Machine for Enumerator {
+    fn handle_input(&mut self, now: Instant, input: Input) {
+        self.cx.begin(now);
+        if self.cx.admit(&input) && !self.over {
+            match &input {
+                Input::Stop(Stop::Now | Stop::Drain) if self.connections > 0 => self.conclude(true),
+                Input::Stop(_) => self.finish(Outcome::Stopped),
+                _ if self.resolver.handle(&mut self.cx, &input) => {}
+                Input::Tick
+                | Input::Opened(_)
+                | Input::Received(..)
+                | Input::Ended(_)
+                | Input::Failed(..)
+                | Input::HostFound(..)
+                | Input::Add(_) => {
+                    self.route.handle(&mut self.cx, &input);
+                    self.advance(&input);
+                }
+            }
+        }
+        self.settle();
+    }
+
+    fn poll_output(&mut self) -> Output {
+        if let Some(output) = self.cx.pop() {
+            return output;
+        }
+        if self.over {
+            return match self.cx.lingers_until() {
+                Some(until) => Output::Wait(until, "for the last words of transports"),
+                None => Output::Done,
+            };
+        }
+        let mut first = self.resolver.deadline().min(self.route.deadline());
+        for (_, approach) in &self.running {
+            first = first.min(approach.deadline());
+        }
+        let may_begin = self.target.is_some() && self.running.len() < limits::SURVEYS_OF_ONE;
+        if may_begin && self.next > self.cx.now() {
+            first = first.min((self.next, "before another connection"));
+        }
+        Output::Wait(first.0, first.1)
+    }
+}
+
+/// Tells whether the SNI extension can carry a name (RFC 6066 section 3).
+fn is_host_name(name: &str) -> bool {
+    let name = rustls_pki_types::ServerName::try_from(name);
+    matches!(name, Ok(rustls_pki_types::ServerName::DnsName(_)))
+}

@@ -1,0 +1,611 @@
+//! The questions, as plain state machines: what to ask next, and what an answer means.
+//!
+//! A track asks one question at a time; two tracks may ask at once. Lists are found by asking again
+//! without what was accepted. Where two lists do not depend on each other one answer serves both.
+
+use std::mem;
+
+use bytes::Bytes;
+
+use crate::report::Alert;
+use crate::tls::scout::{
+    Flight, FlightEnd, KeyExchange, Protocol, ScoutHello, all_groups, all_schemes,
+};
+use crate::tls::{Authentication, Exchange, OPENSSL, OTHERS, Suite};
+
+use super::Enumeration;
+
+/// What a server accepts in one protocol version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionFacts {
+    /// The version.
+    pub version: Protocol,
+    /// The cipher suites by IANA number, in the order in which they were chosen; none if the version
+    /// is not spoken.
+    pub suites: Vec<u16>,
+    /// Whose order that is.
+    pub order: Order,
+    /// The groups by IANA number, in the order in which they were chosen, as far as they are asked
+    /// for in this version: TLS 1.2 with elliptic curves, and TLS 1.3.
+    pub groups: Vec<u16>,
+    /// The schemes of the server's signatures, likewise, of TLS 1.2.
+    pub schemes: Vec<u16>,
+    /// The size of the prime of finite-field Diffie-Hellman, the smallest seen.
+    pub dh_bits: Option<usize>,
+}
+
+/// Whose order of preference decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// It is not known, or there is nothing to decide.
+    #[default]
+    Unknown,
+    /// The server's.
+    Server,
+    /// The client's.
+    Client,
+}
+
+/// What hellos of TLS 1.2 and below announced; `None` if nobody could ask.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// Secure renegotiation (RFC 5746).
+    pub secure_renegotiation: Option<bool>,
+    /// Extended master secret (RFC 7627).
+    pub extended_master_secret: Option<bool>,
+    /// MAC after encryption (RFC 7366), where a CBC suite was chosen.
+    pub encrypt_then_mac: Option<bool>,
+    /// TLS compression.
+    pub compression: Option<bool>,
+    /// A session id that could be resumed.
+    pub session_id: Option<bool>,
+    /// A session ticket (RFC 5077).
+    pub session_ticket: Option<bool>,
+    /// An OCSP response is stapled (RFC 6066 section 8).
+    pub ocsp: Option<bool>,
+    /// The fallback signal is heeded (RFC 7507).
+    pub fallback_scsv: Option<bool>,
+    /// The application protocol chosen of those offered (RFC 7301).
+    pub alpn: Option<String>,
+    /// What becomes of a hello without a server name.
+    pub without_sni: Option<WithoutSni>,
+    /// Raw public keys (RFC 7250).
+    pub raw_public_key: Option<bool>,
+    /// A limit on record sizes (RFC 8449).
+    pub record_size_limit: Option<u16>,
+    /// A client certificate is asked for.
+    pub client_certificate: Option<bool>,
+}
+
+/// What becomes of a hello without a server name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WithoutSni {
+    /// The same certificate.
+    Same,
+    /// Another certificate.
+    Other,
+    /// It is refused.
+    Refused,
+}
+
+/// Application protocols that are offered; mail has none of its own but for POP3 and IMAP.
+const ALPN: &[&str] = &["smtp", "imap", "pop3", "http/1.1", "h2"];
+
+/// The signalling value of a client that falls back (RFC 7507).
+const FALLBACK: u16 = 0x5600;
+
+/// All tracks, in the order of their urgency.
+#[derive(Debug)]
+pub(super) struct Tracks {
+    tracks: Vec<Track>,
+    found: Enumeration,
+    /// The highest version below TLS 1.3 that was chosen.
+    highest: Option<Protocol>,
+    /// It was tried to find one.
+    asked_old: bool,
+    order: Order,
+}
+
+#[derive(Debug)]
+enum Track {
+    /// Suites of a version below TLS 1.3.
+    Suites(Suites),
+    /// Two lists at once.
+    Pair(Pair),
+    /// One question about extensions, without a server name.
+    Extensions { asked: bool },
+    /// One question with the fallback signal.
+    Fallback { asked: bool },
+}
+
+impl Default for Tracks {
+    fn default() -> Self {
+        let suites = |version| Track::Suites(Suites::new(version));
+        Self {
+            tracks: vec![
+                suites(Protocol::TLS12),
+                Track::Pair(Pair::tls13()),
+                suites(Protocol::TLS11),
+                suites(Protocol::TLS10),
+                suites(Protocol::SSL3),
+                Track::Pair(Pair::tls12(Authentication::Rsa)),
+                Track::Pair(Pair::tls12(Authentication::Ecdsa)),
+                Track::Extensions { asked: false },
+                Track::Fallback { asked: false },
+            ],
+            found: Enumeration::default(),
+            highest: None,
+            asked_old: false,
+            order: Order::Unknown,
+        }
+    }
+}
+
+impl Tracks {
+    /// Decides the next question of a track that is not busy.
+    pub(super) fn next(&mut self, busy: &[usize]) -> Option<(usize, ScoutHello)> {
+        let free = |at: &usize| !busy.contains(at);
+        (0..self.tracks.len()).filter(free).find_map(|at| Some((at, self.question(at)?)))
+    }
+
+    fn question(&mut self, at: usize) -> Option<ScoutHello> {
+        let versions = self.versions();
+        let accepted12: Vec<u16> = self.suites_of(Protocol::TLS12);
+        let is_done12 = self.is_done(Protocol::TLS12);
+        let (highest, asked_old, order) = (self.highest, self.asked_old, self.order);
+        match self.tracks.get_mut(at)? {
+            Track::Suites(suites) => {
+                // One answer tells whether versions above it exist at all.
+                let is_known = asked_old || suites.version == Protocol::TLS12;
+                let is_above = asked_old && highest.is_none_or(|it| suites.version > it);
+                if is_above {
+                    suites.over = true;
+                }
+                let hello = is_known.then(|| suites.question(order)).flatten();
+                if suites.order != Order::Unknown {
+                    self.order = suites.order;
+                }
+                self.asked_old |= suites.version == Protocol::TLS12 && hello.is_none();
+                hello
+            }
+            Track::Pair(pair) if pair.version == Protocol::TLS13 => pair.question(&[]),
+            Track::Pair(pair) => {
+                if !is_done12 {
+                    return None;
+                }
+                // Each kind of key by itself: some servers choose a suite first, and then find no
+                // scheme for it.
+                let of = |kind| {
+                    let fits = |number: &u16| {
+                        Suite::by_number(*number).is_some_and(|suite| {
+                            suite.exchange == Exchange::Ecdhe && suite.authentication == kind
+                        })
+                    };
+                    accepted12.iter().copied().filter(fits).collect::<Vec<_>>()
+                };
+                let suites = of(pair.authentication);
+                if pair.authentication == Authentication::Ecdsa
+                    && !of(Authentication::Rsa).is_empty()
+                {
+                    // The other one finds the groups.
+                    pair.first = List { accepted: all_groups(), ..List::default() };
+                    pair.borrows_first = true;
+                }
+                (!suites.is_empty()).then(|| pair.question(&suites)).flatten()
+            }
+            Track::Extensions { asked } => {
+                let version = is_done12.then_some(highest).flatten()?;
+                if mem::replace(asked, true) {
+                    return None;
+                }
+                Some(ScoutHello {
+                    alpn: ALPN.iter().map(|name| (*name).to_owned()).collect(),
+                    certificate_types: vec![2, 0],
+                    record_size_limit: Some(0x4001),
+                    server_name: None,
+                    // Who offers a ticket gets no session id.
+                    ticket: None,
+                    ..hello(version, all_suites(version))
+                })
+            }
+            Track::Fallback { asked } => {
+                // It takes a version above the one that is asked for.
+                let [.., below, _] = versions[..] else { return None };
+                if mem::replace(asked, true) {
+                    return None;
+                }
+                let mut question = hello(below, all_suites(below));
+                question.suites.push(FALLBACK);
+                Some(question)
+            }
+        }
+    }
+
+    /// Takes the answer to a track's question; `None` if the session did not get that far, so that it
+    /// is to be asked again.
+    pub(super) fn take(&mut self, at: usize, flight: Option<Flight>) {
+        let Some(track) = self.tracks.get_mut(at) else { return };
+        let Some(flight) = flight else {
+            if let Track::Extensions { asked } | Track::Fallback { asked } = track {
+                *asked = false;
+            }
+            return;
+        };
+        let agreed = Some(&flight).filter(|flight| flight.is_agreed());
+        match track {
+            Track::Suites(suites) => {
+                suites.take(agreed);
+                if suites.version == Protocol::TLS12 && !self.asked_old {
+                    self.asked_old = true;
+                    self.highest = agreed.and_then(|it| it.version);
+                    // What was chosen belongs to the version that was chosen.
+                    if let Some(Protocol::TLS12) | None = self.highest {
+                    } else {
+                        suites.over = true;
+                    }
+                }
+                if suites.order != Order::Unknown {
+                    self.order = suites.order;
+                }
+                if let Some(flight) = agreed {
+                    self.keep(&flight.clone());
+                }
+            }
+            Track::Pair(pair) => {
+                pair.take(agreed);
+                if let Some(flight) = agreed {
+                    self.keep(&flight.clone());
+                }
+            }
+            Track::Extensions { .. } => self.take_extensions(&flight),
+            Track::Fallback { .. } => {
+                let refused = flight.end == FlightEnd::Refused(Alert::INAPPROPRIATE_FALLBACK);
+                let is_heard = refused || flight.is_agreed();
+                self.found.accepted.fallback_scsv = is_heard.then_some(refused);
+            }
+        }
+    }
+
+    /// Keeps what a flight says besides the list that it was asked for.
+    fn keep(&mut self, flight: &Flight) {
+        if !flight.chain.is_empty() && !flight.raw_key && !self.found.chains.contains(&flight.chain)
+        {
+            self.found.chains.push(flight.chain.clone());
+        }
+        if flight.version >= Some(Protocol::TLS13) || flight.version == Some(Protocol::SSL3) {
+            return;
+        }
+        let accepted = &mut self.found.accepted;
+        let any = |old: &mut Option<bool>, new: bool| *old = Some(old.unwrap_or(false) | new);
+        let has = |kind| flight.extension(kind).is_some();
+        any(&mut accepted.secure_renegotiation, has(0xff01));
+        any(&mut accepted.extended_master_secret, has(23));
+        any(&mut accepted.compression, flight.compression != 0);
+        any(&mut accepted.session_ticket, has(35));
+        any(&mut accepted.ocsp, flight.ocsp.is_some());
+        any(&mut accepted.client_certificate, flight.client_certificate_requested);
+        if flight.known_suite().is_some_and(Suite::is_cbc) {
+            any(&mut accepted.encrypt_then_mac, has(22));
+        }
+    }
+
+    fn take_extensions(&mut self, flight: &Flight) {
+        let accepted = &mut self.found.accepted;
+        if !flight.is_agreed() {
+            accepted.without_sni = Some(WithoutSni::Refused);
+            return;
+        }
+        let same = flight.raw_key || self.found.chains.contains(&flight.chain);
+        accepted.without_sni = Some(if same { WithoutSni::Same } else { WithoutSni::Other });
+        accepted.session_id = Some(!flight.session_id.is_empty());
+        accepted.raw_public_key = Some(flight.raw_key);
+        accepted.record_size_limit = match flight.extension(28).map(|body| &body[..]) {
+            Some([high, low]) => Some(u16::from_be_bytes([*high, *low])),
+            _ => None,
+        };
+        // The list has one name, with lengths in front.
+        let name = flight.extension(16).and_then(|body| body.get(3..));
+        accepted.alpn = name.map(|name| String::from_utf8_lossy(name).into_owned());
+    }
+
+    fn is_done(&self, version: Protocol) -> bool {
+        self.tracks.iter().any(|track| match track {
+            Track::Suites(suites) => suites.version == version && suites.over,
+            Track::Pair(_) | Track::Extensions { .. } | Track::Fallback { .. } => false,
+        })
+    }
+
+    fn suites_of(&self, version: Protocol) -> Vec<u16> {
+        let found = self.tracks.iter().find_map(|track| match track {
+            Track::Suites(suites) if suites.version == version => Some(suites.accepted.clone()),
+            Track::Pair(pair) if pair.version == version && version == Protocol::TLS13 => {
+                Some(pair.first.accepted.clone())
+            }
+            Track::Suites(_)
+            | Track::Pair(_)
+            | Track::Extensions { .. }
+            | Track::Fallback { .. } => None,
+        });
+        found.unwrap_or_default()
+    }
+
+    /// The versions that are spoken, the oldest first.
+    fn versions(&self) -> Vec<Protocol> {
+        let spoken = |version: &Protocol| !self.suites_of(*version).is_empty();
+        Protocol::ALL.into_iter().filter(spoken).collect()
+    }
+
+    /// Tells what was found.
+    pub(super) fn found(&mut self) -> Enumeration {
+        let facts = |version: Protocol| {
+            let mut facts = VersionFacts {
+                version,
+                suites: self.suites_of(version),
+                order: Order::Unknown,
+                groups: Vec::new(),
+                schemes: Vec::new(),
+                dh_bits: None,
+            };
+            for track in &self.tracks {
+                match track {
+                    Track::Suites(suites) if suites.version == version => {
+                        facts.order =
+                            if suites.accepted.len() > 1 { self.order } else { Order::Unknown };
+                        facts.dh_bits = suites.dh_bits;
+                    }
+                    Track::Pair(pair) if pair.version == version => match version {
+                        Protocol::TLS13 => facts.groups.clone_from(&pair.second.accepted),
+                        _ => {
+                            if !pair.borrows_first {
+                                facts.groups.extend(&pair.first.accepted);
+                            }
+                            facts.schemes.extend(&pair.second.accepted);
+                        }
+                    },
+                    Track::Suites(_)
+                    | Track::Pair(_)
+                    | Track::Extensions { .. }
+                    | Track::Fallback { .. } => {}
+                }
+            }
+            facts
+        };
+        let versions = Protocol::ALL.into_iter().rev().map(facts).collect();
+        Enumeration { versions, ..mem::take(&mut self.found) }
+    }
+}
+
+/// Suites of one version below TLS 1.3.
+#[derive(Debug)]
+struct Suites {
+    version: Protocol,
+    /// What is still asked for, the worst first: no server has that order of its own.
+    left: Vec<u16>,
+    accepted: Vec<u16>,
+    /// The order is being asked for.
+    reversing: bool,
+    order: Order,
+    dh_bits: Option<usize>,
+    over: bool,
+}
+
+impl Suites {
+    fn new(version: Protocol) -> Self {
+        Self {
+            version,
+            left: all_suites(version),
+            accepted: Vec::new(),
+            reversing: false,
+            order: Order::Unknown,
+            dh_bits: None,
+            over: false,
+        }
+    }
+
+    fn question(&mut self, order: Order) -> Option<ScoutHello> {
+        if self.over {
+            return None;
+        }
+        if self.left.is_empty() {
+            self.end_list(order);
+            if self.over {
+                return None;
+            }
+        }
+        if self.reversing {
+            return Some(hello(self.version, self.accepted.iter().rev().copied().collect()));
+        }
+        Some(hello(self.version, self.left.clone()))
+    }
+
+    fn take(&mut self, flight: Option<&Flight>) {
+        let chosen = flight.filter(|it| it.version == Some(self.version)).and_then(|it| it.suite);
+        if self.reversing {
+            // Whoever takes the first of a list that was turned round follows the client.
+            self.order = match (chosen, self.accepted.last()) {
+                (Some(chosen), Some(last)) if chosen == *last => Order::Client,
+                (Some(_), _) => Order::Server,
+                (None, _) => Order::Unknown,
+            };
+            self.over = true;
+            return;
+        }
+        if let Some(KeyExchange::Dhe { bits, .. }) = flight.and_then(|it| it.key_exchange) {
+            self.dh_bits = Some(self.dh_bits.map_or(bits, |old| old.min(bits)));
+        }
+        match chosen.filter(|chosen| self.left.contains(chosen)) {
+            Some(chosen) => {
+                self.left.retain(|suite| *suite != chosen);
+                self.accepted.push(chosen);
+            }
+            None => self.left.clear(),
+        }
+    }
+
+    /// Decides whether the order is known: it is the server's if it is not the one that was offered.
+    fn end_list(&mut self, known: Order) {
+        let offered = all_suites(self.version);
+        let place = |suite: &u16| offered.iter().position(|other| other == suite);
+        let follows = self.accepted.is_sorted_by_key(place);
+        if self.accepted.len() < 2 || known != Order::Unknown && follows == (known == Order::Client)
+        {
+            self.over = true;
+        } else if follows {
+            self.reversing = true;
+        } else {
+            self.order = Order::Server;
+            self.over = true;
+        }
+    }
+}
+
+/// Two lists that do not depend on each other, each found by asking without what was accepted.
+#[derive(Debug)]
+struct Pair {
+    version: Protocol,
+    first: List,
+    second: List,
+    /// Which of the lists was asked for by the latest question.
+    asked: (bool, bool),
+    /// The keys that are asked for in TLS 1.2.
+    authentication: Authentication,
+    /// The first list is somebody else's.
+    borrows_first: bool,
+}
+
+#[derive(Debug, Default)]
+struct List {
+    left: Vec<u16>,
+    accepted: Vec<u16>,
+    over: bool,
+}
+
+impl Pair {
+    /// Suites and groups of TLS 1.3: a HelloRetryRequest names one of each.
+    fn tls13() -> Self {
+        let suites = vec![0x1305, 0x1304, 0x1301, 0x1303, 0x1302];
+        Self::new(Protocol::TLS13, suites, all_groups(), Authentication::Any)
+    }
+
+    /// Groups and schemes of TLS 1.2: a ServerKeyExchange names one of each.
+    fn tls12(authentication: Authentication) -> Self {
+        Self::new(Protocol::TLS12, all_groups(), all_schemes(), authentication)
+    }
+
+    fn new(
+        version: Protocol,
+        first: Vec<u16>,
+        second: Vec<u16>,
+        authentication: Authentication,
+    ) -> Self {
+        let list = |left| List { left, ..List::default() };
+        let (first, second) = (list(first), list(second));
+        let (asked, borrows_first) = ((true, true), false);
+        Self { version, first, second, asked, authentication, borrows_first }
+    }
+
+    /// Asks for both lists as long as both go on; once an answer fails, for one beside what is known
+    /// to be accepted of the other.
+    fn question(&mut self, suites: &[u16]) -> Option<ScoutHello> {
+        for list in [&mut self.first, &mut self.second] {
+            list.over |= list.left.is_empty();
+        }
+        self.asked = match (self.first.over, self.second.over, self.asked) {
+            (true, true, _) => return None,
+            (true, false, _) => (false, true),
+            (false, true, _) => (true, false),
+            (false, false, asked) => asked,
+        };
+        let ask = |list: &List, asked: bool| match asked {
+            true => list.left.clone(),
+            false => list.accepted.clone(),
+        };
+        let (first, second) = (ask(&self.first, self.asked.0), ask(&self.second, self.asked.1));
+        Some(match self.version {
+            Protocol::TLS13 => ScoutHello { groups: second, ..hello(self.version, first) },
+            version => {
+                ScoutHello { groups: first, schemes: second, ..hello(version, suites.to_vec()) }
+            }
+        })
+    }
+
+    fn take(&mut self, flight: Option<&Flight>) {
+        let flight = flight.filter(|it| it.version == Some(self.version));
+        let chosen = flight.and_then(|it| match self.version {
+            Protocol::TLS13 => Some((it.suite?, it.group?)),
+            _ => match (it.key_exchange?, it.signature?.scheme?) {
+                (KeyExchange::Ecdhe(group), scheme) => Some((group, scheme.0)),
+                _ => None,
+            },
+        });
+        let Some((first, second)) = chosen else {
+            match self.asked {
+                // One of the lists is at its end, or both: one question for each tells.
+                (true, true) if !self.first.accepted.is_empty() => self.asked = (false, true),
+                (true, true) => (self.first.over, self.second.over) = (true, true),
+                (true, false) => self.first.over = true,
+                (false, _) => {
+                    self.second.over = true;
+                    self.asked = (true, false);
+                }
+            }
+            return;
+        };
+        self.first.take(first, self.asked.0);
+        self.second.take(second, self.asked.1);
+        if self.asked == (false, true) && !self.first.over {
+            // The second list goes on, so it was the first that ended.
+            self.first.over = true;
+        }
+    }
+}
+
+impl List {
+    fn take(&mut self, chosen: u16, asked: bool) {
+        if !asked {
+            return;
+        }
+        let before = self.left.len();
+        self.left.retain(|number| *number != chosen);
+        if self.left.len() == before {
+            // It chose what it was not offered: there is no end to that.
+            self.over = true;
+        } else {
+            self.accepted.push(chosen);
+        }
+    }
+}
+
+/// A hello of one version that asks for all else.
+fn hello(version: Protocol, suites: Vec<u16>) -> ScoutHello {
+    let mut suites = suites;
+    if version < Protocol::TLS13 {
+        suites.push(0x00ff);
+    }
+    ScoutHello {
+        versions: vec![version],
+        suites,
+        groups: all_groups(),
+        schemes: all_schemes(),
+        // The target's name; whoever makes the connection knows it.
+        server_name: Some(String::new()),
+        compression: if version < Protocol::TLS13 { vec![1] } else { Vec::new() },
+        ticket: Some(Bytes::new()),
+        ..ScoutHello::default()
+    }
+}
+
+/// All suites of a version that need no secret, the weakest first.
+fn all_suites(version: Protocol) -> Vec<u16> {
+    let mut suites: Vec<_> = OPENSSL
+        .iter()
+        .chain(OTHERS)
+        .filter(|suite| suite.exists_in(version) && suite.needs_no_secret())
+        .collect();
+    // What OpenSSL prefers stands last; what it does not know stands first.
+    suites.sort_by_key(|suite| {
+        let place = OPENSSL.iter().position(|other| other.number == suite.number);
+        (place.is_some(), suite.bits, std::cmp::Reverse(place), suite.number)
+    });
+    suites.into_iter().map(|suite| suite.number).collect()
+}

@@ -1,0 +1,168 @@
+//! `--enumerate`: everything that a server accepts is found, with few connections and not all at once.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tlsfinger_core::config::Config;
+use tlsfinger_core::enumerate::{Enumeration, Order, Severity, Subject, WithoutSni};
+use tlsfinger_core::report::Outcome;
+use tlsfinger_core::tls::scout::Protocol;
+use tlsfinger_core::{Enumerator, Output, limits};
+use tlsfinger_tests::peer::{Answer, Legacy, Refusal, Script};
+use tlsfinger_tests::setting;
+use tlsfinger_tests::world::{Link, Run, World};
+
+const PAUSE: Duration = Duration::from_millis(100);
+
+fn enumerator(config: &Config) -> Enumerator {
+    Enumerator::new(config.clone(), PAUSE, setting::SEED, setting::WALL_TIME)
+}
+
+fn run(config: &Config, server: impl tlsfinger_tests::peer::Host + 'static) -> Run<Enumerator> {
+    let world = World::new(enumerator(config)).host(setting::HOST, ["192.0.2.1"]);
+    let run = world.listen(setting::place(config), Link::default(), server).run();
+    assert_eq!(run.replay(enumerator(config)), Ok(()));
+    run
+}
+
+fn found(run: &Run<Enumerator>) -> &Enumeration {
+    match &run.report().outcome {
+        Outcome::Enumerated(found) => found,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A server of four versions with suites of all kinds, in an order of its own.
+fn server() -> Legacy {
+    Legacy {
+        versions: vec![0x301, 0x302, 0x303, 0x304],
+        groups: vec![24, 29, 0x11ec, 23, 19],
+        ..Legacy::new(0x303, &[0x1303, 0xc02f, 0x1301, 0x009f, 0x0035, 0xc013, 0x0005, 0x000a])
+    }
+}
+
+#[test]
+fn everything_is_found_in_the_servers_order() {
+    let server = server();
+    let run = run(&setting::config(), server.clone());
+    let found = found(&run);
+    let suites = |version| found.version(version).unwrap().suites.clone();
+    assert_eq!(suites(Protocol::TLS13), [0x1303, 0x1301]);
+    assert_eq!(suites(Protocol::TLS12), [0xc02f, 0x009f, 0x0035, 0xc013, 0x0005, 0x000a]);
+    for old in [Protocol::TLS11, Protocol::TLS10] {
+        assert_eq!(suites(old), [0x0035, 0xc013, 0x0005, 0x000a]);
+    }
+    assert_eq!(suites(Protocol::SSL3), []);
+    for facts in found.versions.iter().filter(|facts| facts.version != Protocol::SSL3) {
+        let expected =
+            if facts.version == Protocol::TLS13 { Order::Unknown } else { Order::Server };
+        assert_eq!(facts.order, expected, "{}", facts.version);
+    }
+    let tls12 = found.version(Protocol::TLS12).unwrap();
+    assert_eq!(tls12.groups, server.groups);
+    assert_eq!((&tls12.schemes[..], tls12.dh_bits), (&[0x0401][..], Some(1024)));
+    assert_eq!(found.version(Protocol::TLS13).unwrap().groups, server.groups);
+    assert_eq!(found.chains, std::slice::from_ref(&server.chain));
+    let accepted = &found.accepted;
+    assert_eq!(accepted.secure_renegotiation, Some(false));
+    assert_eq!((accepted.compression, accepted.fallback_scsv), (Some(false), Some(false)));
+    assert_eq!(accepted.without_sni, Some(WithoutSni::Same));
+    // Every suite once, a last question for each list, and one for each of the extras.
+    assert_eq!(found.connections, server.hellos());
+    assert!((30..40).contains(&found.connections), "{}", found.connections);
+    assert_eq!((found.failures, found.is_cut), (0, false));
+}
+
+#[test]
+fn the_clients_order_is_told_from_the_servers() {
+    let table = [
+        // Offered the worst first, this order must be the server's.
+        (vec![0xc02f, 0x002f], false, Order::Server),
+        // This one could be the client's, and is not.
+        (vec![0x002f, 0xc02f], false, Order::Server),
+        (vec![0xc02f, 0x002f], true, Order::Client),
+        (vec![0xc02f], true, Order::Unknown),
+    ];
+    for (suites, follows_client, order) in table {
+        let server = Legacy { follows_client, ..Legacy::new(0x303, &suites) };
+        let run = run(&setting::config(), server);
+        let facts = found(&run).version(Protocol::TLS12).unwrap().clone();
+        assert_eq!(facts.suites.iter().collect::<BTreeSet<_>>(), suites.iter().collect());
+        assert_eq!(facts.order, order, "{suites:?} {follows_client}");
+    }
+}
+
+#[test]
+fn findings_name_what_the_standards_say() {
+    let run = run(&setting::config(), server());
+    let findings = &found(&run).findings;
+    let has = |severity, subject: &Subject| {
+        findings.iter().any(|it| it.severity == severity && it.subject == *subject)
+    };
+    assert!(has(Severity::MustNot, &Subject::Spoken(Protocol::TLS10)));
+    assert!(has(Severity::MustNot, &Subject::Spoken(Protocol::TLS11)));
+    assert!(!has(Severity::MustNot, &Subject::Spoken(Protocol::SSL3)));
+    assert!(has(Severity::MustNot, &Subject::Suites(vec![0x0005])));
+    assert!(
+        has(Severity::ShouldNot, &Subject::Suites(vec![0x000a]))
+            || has(Severity::ShouldNot, &Subject::Suites(vec![0x0035, 0x000a]))
+    );
+    assert!(has(Severity::ShouldNot, &Subject::Suites(vec![0x009f])));
+    assert!(has(Severity::MustNot, &Subject::DhBits(1024)));
+    assert!(has(Severity::MustNot, &Subject::Groups(vec![19])));
+    assert!(has(Severity::MustNot, &Subject::NoSecureRenegotiation));
+    assert!(findings.is_sorted_by_key(|finding| std::cmp::Reverse(finding.severity)));
+    assert!(findings.iter().all(|finding| finding.sentence.contains("RFC ")));
+    let modern = Legacy { versions: vec![0x304], ..Legacy::new(0x304, &[0x1301]) };
+    let run = self::run(&setting::config(), modern);
+    // It lacks what it must have, and that is all.
+    let subjects: Vec<_> = found(&run).findings.iter().map(|it| it.subject.clone()).collect();
+    assert_eq!(subjects, [Subject::Missing(Protocol::TLS12)]);
+}
+
+#[test]
+fn two_connections_at_once_and_a_pause_before_each() {
+    let config = setting::config();
+    let world = World::new(enumerator(&config)).host(setting::HOST, ["192.0.2.1"]);
+    let run = world.listen(setting::place(&config), Link::latency(50), server()).run();
+    let (mut open, mut most, mut last) = (0, 0, None);
+    for (at, output) in run.outputs() {
+        match output {
+            Output::Open(..) => {
+                open += 1;
+                most = most.max(open);
+                let pause = last.map(|last| at.since(last));
+                assert!(pause.is_none_or(|pause| pause >= PAUSE), "{pause:?}");
+                last = Some(at);
+            }
+            Output::Close(_) => open -= 1,
+            _ => {}
+        }
+    }
+    assert_eq!(most, limits::SURVEYS_OF_ONE);
+}
+
+#[test]
+fn servers_that_have_had_enough_are_left_alone() {
+    // Nobody gets up to TLS.
+    let closed = Script::smtp().greeting(Answer::from("421 too many connections\r\n").end());
+    let run_of_it = run(&setting::config(), closed);
+    let closed = found(&run_of_it);
+    assert_eq!((closed.failures, closed.is_cut), (limits::ENUMERATION_FAILURES, true));
+    assert!(closed.versions.iter().all(|facts| facts.suites.is_empty()));
+    // One that answers everything with the same suite.
+    let flight = [22, 3, 3, 0, 46, 2, 0, 0, 38, 3, 3].to_vec();
+    let flight = [flight, vec![9; 32], vec![0, 0, 0x2f, 0], vec![14, 0, 0, 0]].concat();
+    let stubborn = Legacy { refusal: Refusal::Say(flight.into()), ..Legacy::new(0x200, &[]) };
+    let run = run(&setting::config(), stubborn);
+    assert_eq!(found(&run).version(Protocol::TLS12).unwrap().suites, [0x2f]);
+    assert!(found(&run).connections < 20, "{}", found(&run).connections);
+}
+
+#[test]
+fn nobody_there() {
+    let config = setting::config();
+    let world = World::new(enumerator(&config)).host(setting::HOST, ["192.0.2.1"]);
+    let run = world.run();
+    assert_eq!(run.report().outcome, Outcome::Unreachable);
+}
