@@ -7,6 +7,7 @@ use std::mem;
 
 use bytes::Bytes;
 
+use crate::cert::{Certificate, Curve, KeyKind};
 use crate::report::Alert;
 use crate::tls::scout::{
     Flight, FlightEnd, KeyExchange, Protocol, ScoutHello, all_groups, all_schemes,
@@ -26,9 +27,9 @@ pub struct VersionFacts {
     /// Whose order that is.
     pub order: Order,
     /// The groups by IANA number, in the order in which they were chosen, as far as they are asked
-    /// for in this version: TLS 1.2 with elliptic curves, and TLS 1.3.
+    /// for: in TLS 1.3, and with elliptic curves in the highest version below.
     pub groups: Vec<u16>,
-    /// The schemes of the server's signatures, likewise, of TLS 1.2.
+    /// The schemes of the server's signatures, likewise, in TLS 1.2.
     pub schemes: Vec<u16>,
     /// The size of the prime of finite-field Diffie-Hellman, the smallest seen.
     pub dh_bits: Option<usize>,
@@ -150,8 +151,9 @@ impl Tracks {
 
     fn question(&mut self, at: usize) -> Option<ScoutHello> {
         let versions = self.versions();
-        let accepted12: Vec<u16> = self.suites_of(Protocol::TLS12);
-        let is_done12 = self.is_done(Protocol::TLS12);
+        let is_done_old = self.highest.is_some_and(|version| self.is_done(version));
+        let accepted_old = self.highest.map(|version| self.suites_of(version)).unwrap_or_default();
+        let curve = self.certified_curve();
         let (highest, asked_old, order) = (self.highest, self.asked_old, self.order);
         match self.tracks.get_mut(at)? {
             Track::Suites(suites) => {
@@ -168,11 +170,13 @@ impl Tracks {
                 self.asked_old |= suites.version == Protocol::TLS12 && hello.is_none();
                 hello
             }
-            Track::Pair(pair) if pair.version == Protocol::TLS13 => pair.question(&[]),
+            Track::Pair(pair) if pair.version == Protocol::TLS13 => pair.question(&[], None),
             Track::Pair(pair) => {
-                if !is_done12 {
-                    return None;
-                }
+                // The highest version below TLS 1.3 stands for all of them.
+                let version = is_done_old.then_some(highest).flatten()?;
+                pair.version = version;
+                // Before TLS 1.2 no scheme is said.
+                pair.second.over |= version < Protocol::TLS12;
                 // Each kind of key by itself: some servers choose a suite first, and then find no
                 // scheme for it.
                 let of = |kind| {
@@ -181,7 +185,7 @@ impl Tracks {
                             suite.exchange == Exchange::Ecdhe && suite.authentication == kind
                         })
                     };
-                    accepted12.iter().copied().filter(fits).collect::<Vec<_>>()
+                    accepted_old.iter().copied().filter(fits).collect::<Vec<_>>()
                 };
                 let suites = of(pair.authentication);
                 if pair.authentication == Authentication::Ecdsa
@@ -191,10 +195,12 @@ impl Tracks {
                     pair.first = List { accepted: all_groups(), ..List::default() };
                     pair.borrows_first = true;
                 }
-                (!suites.is_empty()).then(|| pair.question(&suites)).flatten()
+                // OpenSSL shows no ECDSA certificate to whoever does not offer its curve.
+                let curve = curve.filter(|_| pair.authentication == Authentication::Ecdsa);
+                (!suites.is_empty()).then(|| pair.question(&suites, curve)).flatten()
             }
             Track::Extensions { asked } => {
-                let version = is_done12.then_some(highest).flatten()?;
+                let version = is_done_old.then_some(highest).flatten()?;
                 if mem::replace(asked, true) {
                     return None;
                 }
@@ -306,6 +312,18 @@ impl Tracks {
         // The list has one name, with lengths in front.
         let name = flight.extension(16).and_then(|body| body.get(3..));
         accepted.alpn = name.map(|name| String::from_utf8_lossy(name).into_owned());
+    }
+
+    /// The group of the curve of an ECDSA certificate that was seen.
+    fn certified_curve(&self) -> Option<u16> {
+        let mut keys = self.found.chains.iter().filter_map(|chain| {
+            Some(Certificate::parse(chain.first()?.clone()).ok()?.public_key().kind)
+        });
+        let curves = [(Curve::P256, 23), (Curve::P384, 24), (Curve::P521, 25)];
+        keys.find_map(|kind| {
+            let curve = curves.iter().find(|(curve, _)| kind == KeyKind::Ec(curve.clone()));
+            curve.map(|(_, group)| *group)
+        })
     }
 
     fn is_done(&self, version: Protocol) -> bool {
@@ -487,7 +505,7 @@ impl Pair {
         Self::new(Protocol::TLS13, suites, all_groups(), Authentication::Any)
     }
 
-    /// Groups and schemes of TLS 1.2: a ServerKeyExchange names one of each.
+    /// Groups and schemes of TLS 1.2 or what is highest below: a ServerKeyExchange names one of each.
     fn tls12(authentication: Authentication) -> Self {
         Self::new(Protocol::TLS12, all_groups(), all_schemes(), authentication)
     }
@@ -506,7 +524,7 @@ impl Pair {
 
     /// Asks for both lists as long as both go on; once an answer fails, for one beside what is known
     /// to be accepted of the other.
-    fn question(&mut self, suites: &[u16]) -> Option<ScoutHello> {
+    fn question(&mut self, suites: &[u16], last: Option<u16>) -> Option<ScoutHello> {
         for list in [&mut self.first, &mut self.second] {
             list.over |= list.left.is_empty();
         }
@@ -521,6 +539,12 @@ impl Pair {
             false => list.accepted.clone(),
         };
         let (first, second) = (ask(&self.first, self.asked.0), ask(&self.second, self.asked.1));
+        let mut first = first;
+        if let Some(last) = last
+            && !first.contains(&last)
+        {
+            first.push(last);
+        }
         Some(match self.version {
             Protocol::TLS13 => ScoutHello { groups: second, ..hello(self.version, first) },
             version => {
@@ -533,8 +557,8 @@ impl Pair {
         let flight = flight.filter(|it| it.version == Some(self.version));
         let chosen = flight.and_then(|it| match self.version {
             Protocol::TLS13 => Some((it.suite?, it.group?)),
-            _ => match (it.key_exchange?, it.signature?.scheme?) {
-                (KeyExchange::Ecdhe(group), scheme) => Some((group, scheme.0)),
+            _ => match (it.key_exchange?, it.signature?.scheme) {
+                (KeyExchange::Ecdhe(group), scheme) => Some((group, scheme.map_or(0, |it| it.0))),
                 _ => None,
             },
         });

@@ -6,6 +6,7 @@
 
 mod hygiene;
 mod names;
+mod scout;
 mod servers;
 mod sessions;
 mod trust;

@@ -43,13 +43,17 @@ impl Servers {
         blocking
     }
 
+    /// Runs posttls-finger, and gives its lines.
+    pub(crate) fn reference(&self, arguments: &str) -> Vec<String> {
+        let lines = run(Path::new("/usr/sbin/posttls-finger"), &format!("{OPTIONS} {arguments}"));
+        lines.iter().map(|line| modernised(line)).collect()
+    }
+
     /// Runs a probe and wants these lines in this order, and all in all what posttls-finger says.
     pub(crate) fn agree(&self, arguments: &str, expected: &[&str]) -> Vec<String> {
         let lines = self.probe(arguments);
         contains(&lines, expected);
-        let posttls_finger = Path::new("/usr/sbin/posttls-finger");
-        let theirs = run(posttls_finger, &format!("{OPTIONS} {arguments}"));
-        let mut theirs: Vec<_> = theirs.iter().map(|line| modernised(line)).collect();
+        let mut theirs = self.reference(arguments);
         // A failed TLSA lookup is done and told twice.
         theirs.dedup();
         assert_eq!(lines, theirs, "tlsfinger, then posttls-finger on {arguments}");
