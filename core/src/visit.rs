@@ -19,7 +19,7 @@ use crate::resolve::{NextTarget, Route, Target, Tlsa};
 use crate::session::{Approach, Approached, Farewell, Over, Plan, ProxyRequest};
 use crate::time::Instant;
 use crate::tls::scout::{Flight, FlightEnd, ScoutHello};
-use crate::tls::{SessionCache, Setup, sni_of};
+use crate::tls::{SessionCache, sni_of};
 
 /// One destination from lookup to report.
 #[derive(Debug)]

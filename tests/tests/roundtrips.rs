@@ -211,7 +211,7 @@ proptest! {
 
     #[test]
     fn dane_digests(order in any::<bool>(), numbers in any::<[bool; 2]>()) {
-        let mut words = vec![
+        let mut words = [
             if numbers[0] { "sha256=9" } else { "sha256" },
             if numbers[1] { "sha512=7" } else { "sha512" },
         ];

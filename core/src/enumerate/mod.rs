@@ -72,7 +72,7 @@ pub struct Enumerator {
     config: Arc<Config>,
     route: Route,
     pause: Duration,
-    target: Option<Box<Target>>,
+    target: Option<Arc<Target>>,
     tracks: Tracks,
     running: Vec<(usize, Approach)>,
     /// When the next connection may begin.
@@ -219,7 +219,7 @@ impl Enumerator {
                 Approached::Unreachable(error) if self.connections == 1 => {
                     if let Some(target) = self.target.take() {
                         self.cx.tell(Event::ConnectFailed(target.peer.clone(), error.clone()));
-                        self.unreachable.push((target.peer, error));
+                        self.unreachable.push((target.peer.clone(), error));
                     }
                     self.connections = 0;
                     self.next = self.cx.now();
