@@ -95,6 +95,7 @@ pub fn probe(data: &[u8]) {
         level: if choice & 4 != 0 { Level::None } else { Level::May },
         ..Config::default()
     };
+    config.hygiene = choice & 128 != 0;
     config.watch.messages = choice & 8 != 0;
     config.watch.handshake_bytes = choice & 16 != 0;
     config.watch.session_bytes = choice & 16 != 0;
