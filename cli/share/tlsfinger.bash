@@ -7,6 +7,7 @@ _tlsfinger() {
         -T) mapfile -t COMPREPLY < <(:); return ;;
         -m) mapfile -t COMPREPLY < <(:); return ;;
         -r) mapfile -t COMPREPLY < <(:); return ;;
+        --pause) mapfile -t COMPREPLY < <(:); return ;;
         -h) mapfile -t COMPREPLY < <(:); return ;;
         -M) mapfile -t COMPREPLY < <(compgen -W 'may encrypt dane' -- "$word"); return ;;
         -l) mapfile -t COMPREPLY < <(compgen -W 'none may encrypt fingerprint dane dane-only verify secure' -- "$word"); return ;;
@@ -27,7 +28,6 @@ _tlsfinger() {
         --concurrency) mapfile -t COMPREPLY < <(:); return ;;
         --rate) mapfile -t COMPREPLY < <(:); return ;;
         --per-host) mapfile -t COMPREPLY < <(:); return ;;
-        --pause) mapfile -t COMPREPLY < <(:); return ;;
         --timeout-total) mapfile -t COMPREPLY < <(:); return ;;
         --blocklist) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
         --shard) mapfile -t COMPREPLY < <(:); return ;;
@@ -43,7 +43,7 @@ _tlsfinger() {
         --record) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
     esac
     if [[ $word == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W '-a -S -t -T -w -m -r -X --all --hygiene -f -h -M -R -l -g -p -s -H -k -K -x -A -d -F -P --webpki-roots -c -C -L -v --explain --color --json --exit-code --nagios --warn-days --critical-days --concurrency --rate --per-host --pause --timeout-total --first --no-share --blocklist --shard --unordered --csv --columns --certificates --resume --metrics -o --resolver --dnssec --trust-anchor --runtime --record --help --version' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W '-a -S -t -T -w -m -r -X --all --hygiene --enumerate --pause -f -h -M -R -l -g -p -s -H -k -K -x -A -d -F -P --webpki-roots -c -C -L -v --explain --color --json --exit-code --nagios --warn-days --critical-days --concurrency --rate --per-host --timeout-total --first --no-share --blocklist --shard --unordered --csv --columns --certificates --resume --metrics -o --resolver --dnssec --trust-anchor --runtime --record --help --version' -- "$word")
     fi
 }
 complete -F _tlsfinger tlsfinger

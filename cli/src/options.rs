@@ -120,8 +120,6 @@ pub(crate) struct ScanOptions {
     pub(crate) rate: Option<u32>,
     /// `--per-host`
     pub(crate) per_host: Option<u32>,
-    /// `--pause`
-    pub(crate) pause: Option<u32>,
     /// `--timeout-total`
     pub(crate) timeout_total: Option<u32>,
     /// `--first`

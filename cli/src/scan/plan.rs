@@ -67,7 +67,7 @@ impl Plan {
             return Err(SettingError::CsvAndResume.into());
         }
         let (settings, ports) = settings::for_list(options, system, notes)?;
-        let limits = limits(scan, notes);
+        let limits = limits(scan, options.pause, notes);
         let blocklist = blocklist(&scan.blocklists)?;
         let config = ScanConfig { probe: settings.config, limits, blocklist };
         let dialect = config.probe.dialect;
@@ -117,7 +117,7 @@ impl Plan {
     }
 }
 
-fn limits(scan: &ScanOptions, notes: &mut Vec<Message>) -> ScanLimits {
+fn limits(scan: &ScanOptions, pause: Option<u32>, notes: &mut Vec<Message>) -> ScanLimits {
     let mut limits = ScanLimits::default();
     let size = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
     if let Some(count) = scan.concurrency {
@@ -132,7 +132,7 @@ fn limits(scan: &ScanOptions, notes: &mut Vec<Message>) -> ScanLimits {
             limits.pause = Duration::ZERO;
         }
     }
-    if let Some(milliseconds) = scan.pause {
+    if let Some(milliseconds) = pause {
         limits.pause = Duration::from_millis(milliseconds.into());
     }
     if let Some(seconds) = scan.timeout_total {
