@@ -145,6 +145,7 @@ const NOT_FOR_SCAN: &[Name] = &[
     Letter('L'),
     Letter('v'),
     Long("all"),
+    Long("enumerate"),
     Long("explain"),
     Long("color"),
     Long("json"),
