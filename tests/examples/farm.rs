@@ -3,8 +3,8 @@
 //! `cargo run --release -p tlsfinger-tests --example farm -- [--servers N] [--hosts N] [--threads N]
 //! [--port PORT] [--names PORT] [--prepare KIND] [--root FILE] [--anchor FILE]`
 //!
-//! It tells its port and name server on one line; then each line that it reads makes it tell what
-//! its servers saw.
+//! It tells its port, one that is free if none is asked for, and its name server on one line; then
+//! each line that it reads makes it tell what its servers saw.
 
 use std::error::Error;
 use std::io::{self, BufRead as _, Write as _};
@@ -13,7 +13,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tlsfinger_tests::farm::{Farm, Kind, Size};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut size = Size { threads: 2, port: 2525, ..Size::default() };
+    let mut size = Size { threads: 2, ..Size::default() };
     let (mut prepared, mut root, mut anchor) = (Vec::new(), None, None);
     let mut arguments = std::env::args().skip(1);
     while let Some(option) = arguments.next() {
