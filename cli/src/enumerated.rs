@@ -2,7 +2,8 @@
 
 use tlsfinger_core::cert::{Certificate, KeyKind, Seconds};
 use tlsfinger_core::enumerate::{
-    Accepted, Enumeration, Finding, Order, Severity, Subject, VersionFacts, WithoutSni,
+    Accepted, Enumeration, Finding, Order, SessionFacts, Severity, Subject, VersionFacts,
+    WithoutSni,
 };
 use tlsfinger_core::tls::scout::{group_name, scheme_name};
 use tlsfinger_core::tls::{Suite, SuiteStatus};
@@ -28,6 +29,12 @@ pub(crate) fn table(found: &Enumeration) -> Vec<Message> {
     if found.accepted != Accepted::default() {
         page.line(Tone::Plain, "Hellos of TLS 1.2 and below");
         announced(&found.accepted, &mut page);
+    }
+    if !found.sessions.is_empty() {
+        page.line(Tone::Plain, "Sessions");
+        for facts in &found.sessions {
+            page.line(Tone::Plain, &format!("  {}", session(facts)));
+        }
     }
     if !found.findings.is_empty() {
         page.line(Tone::Plain, "Remarks");
@@ -84,6 +91,32 @@ fn version(facts: &VersionFacts, page: &mut Page) {
     list("groups", groups.iter().map(|group| self::group(*group)).collect());
     list("signatures", schemes.iter().map(|scheme| self::scheme(*scheme)).collect());
     list("finite field", dh_bits.iter().map(|bits| format!("{bits} bits")).collect());
+}
+
+fn session(facts: &SessionFacts) -> String {
+    let resumed = match facts.resumed {
+        Some(true) => "resumed",
+        Some(false) => "not resumed",
+        None => "resumption unknown",
+    };
+    let mut words = format!("{}: {resumed}", facts.version);
+    if let Some(scheme) = facts.signature {
+        words += &format!(", signature {}", self::scheme(scheme.0));
+    }
+    if facts.ocsp {
+        words += ", OCSP response stapled";
+    }
+    if let Some(ticket) = facts.tickets.last() {
+        let count = facts.tickets.len();
+        let lifetime = ticket.lifetime.map(|seconds| format!(" for {seconds} s"));
+        let lifetime = lifetime.unwrap_or_default();
+        let early = match ticket.early_data {
+            0 => "no early data".to_owned(),
+            octets => format!("early data up to {octets} octets"),
+        };
+        words += &format!(", {count} tickets{lifetime}, {early}");
+    }
+    words
 }
 
 fn group(number: u16) -> String {

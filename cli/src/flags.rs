@@ -195,7 +195,7 @@ pub(crate) const FLAGS: &[Flag] = &[
          Findings are graded."),
     flag(Long("enumerate"), Connecting, Nothing(|o| o.enumerate = true),
         "find out all that a server accepts, by many connections",
-        "Versions, suites, groups, signatures, certificates and what hellos announce, held against RFC 9325 and RFC 8996. Two connections at once; no handshake is completed."),
+        "Versions, suites, groups, signatures, certificates and what hellos announce, held against RFC 9325 and RFC 8996. Two connections at once."),
     flag(Long("pause"), Connecting, Value("milliseconds", |o, v| count(&mut o.pause, "pause", v)),
         "wait so long before another connection to one address",
         "For --enumerate (100) and scans (1000)."),

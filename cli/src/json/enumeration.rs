@@ -42,6 +42,17 @@ pub(super) fn enumeration(found: &Enumeration, digest: Digest) -> Value {
                 WithoutSni::Refused => "refused",
             }),
         },
+        "sessions": found.sessions.iter().map(|facts| json!({
+            "version": facts.version.to_string(),
+            "resumed": facts.resumed,
+            "signature": facts.signature.map(scheme),
+            "group": facts.group.map(|group| group.to_string()),
+            "ocsp": facts.ocsp,
+            "tickets": facts.tickets.iter().map(|ticket| json!({
+                "lifetime": ticket.lifetime,
+                "early_data": ticket.early_data,
+            })).collect::<Value>(),
+        })).collect::<Value>(),
         "findings": found.findings.iter().map(|finding| json!({
             "severity": match finding.severity {
                 Severity::MustNot => "must-not",

@@ -5,17 +5,20 @@
 //! RFC 8996, and this file makes the connections.
 
 mod grade;
+mod revisit;
 mod tracks;
 
 pub use grade::{Finding, Severity, Subject, grade};
+pub use revisit::SessionFacts;
 pub use tracks::{Accepted, Order, VersionFacts, WithoutSni};
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::config::{Config, Level};
+use crate::config::{Config, Level, OfferFlaw, Watch};
 use crate::context::Cx;
 use crate::limits;
 use crate::machine::{Input, Machine, Output, Stop};
@@ -25,8 +28,9 @@ use crate::resolve::{NextTarget, Resolver, Route, Target};
 use crate::session::{Approach, Approached, Plan};
 use crate::time::{Instant, WallTime};
 use crate::tls::SessionCache;
-use crate::tls::scout::{Flight, Protocol};
+use crate::tls::scout::{Flight, Protocol, ScoutHello};
 
+use self::revisit::Revisit;
 use self::tracks::Tracks;
 
 /// What a server accepts.
@@ -41,6 +45,8 @@ pub struct Enumeration {
     pub chains: Vec<Vec<Bytes>>,
     /// What its hellos of TLS 1.2 and below announced.
     pub accepted: Accepted,
+    /// What complete handshakes showed, of the versions that are spoken here too.
+    pub sessions: Vec<SessionFacts>,
     /// How many connections were made.
     pub connections: usize,
     /// How many of them came to nothing: no connection, or no dialogue up to TLS.
@@ -75,6 +81,10 @@ pub struct Enumerator {
     target: Option<Arc<Target>>,
     tracks: Tracks,
     running: Vec<(usize, Approach)>,
+    /// Sessions with the library's own TLS, which come last; `None` before that.
+    revisits: Option<VecDeque<Protocol>>,
+    revisit: Option<Revisit>,
+    sessions: Vec<SessionFacts>,
     /// When the next connection may begin.
     next: Instant,
     unreachable: Vec<(Arc<Peer>, crate::IoError)>,
@@ -102,6 +112,9 @@ impl Enumerator {
             target: None,
             tracks: Tracks::default(),
             running: Vec::new(),
+            revisits: None,
+            revisit: None,
+            sessions: Vec::new(),
             unreachable: Vec::new(),
             connections: 0,
             failures: 0,
@@ -162,34 +175,12 @@ impl Enumerator {
         let busy: Vec<usize> = self.running.iter().map(|(track, _)| *track).collect();
         let question = if is_cut { None } else { self.tracks.next(&busy) };
         let Some((track, mut hello)) = question else {
-            if self.running.is_empty() {
-                self.conclude(is_cut);
-                return true;
-            }
-            return false;
+            return self.running.is_empty() && self.visit(&target, is_cut);
         };
         if hello.server_name.as_deref() == Some("") {
             hello.server_name = Some(target.host.clone()).filter(|name| is_host_name(name));
         }
-        let config = &self.config;
-        let plan = Plan {
-            dialect: config.dialect,
-            wrapper: config.wrapper,
-            again: false,
-            tentative: true,
-            retried: true,
-            helo_name: config.helo_name.clone(),
-            connect_timeout: config.connect_timeout,
-            command_timeout: config.command_timeout,
-            tls: Some(Err(crate::config::OfferFlaw::NoVersion)),
-            scout: Some(Arc::new(hello)),
-            proxy: None,
-            held: false,
-            await_quit: false,
-            pipelined: false,
-            demands: String::new(),
-            watch: config.watch,
-        };
+        let plan = plan(&self.config, Some(hello));
         let (peer, endpoint) = (target.peer.clone(), target.endpoint.clone());
         let (plan, cache) = (Arc::new(plan), SessionCache::new(false));
         let approach = Approach::start(&mut self.cx, peer, endpoint, plan, cache);
@@ -199,8 +190,47 @@ impl Enumerator {
         true
     }
 
+    /// Begins a session with the library's own TLS, or ends the work if there is none left.
+    fn visit(&mut self, target: &Target, is_cut: bool) -> bool {
+        if let Some(revisit) = &mut self.revisit {
+            if !revisit.waits() {
+                return false;
+            }
+            revisit.again(&mut self.cx, &self.config, target);
+        } else {
+            let spoken = || self.tracks.spoken();
+            let left = self.revisits.get_or_insert_with(spoken);
+            let Some(version) = left.pop_front().filter(|_| !is_cut) else {
+                self.conclude(is_cut);
+                return true;
+            };
+            // Their dialogues are nobody's business.
+            self.cx.mute();
+            self.revisit = Revisit::start(&mut self.cx, &self.config, target, version);
+        }
+        self.connections += 1;
+        self.next = self.cx.now() + self.pause;
+        true
+    }
+
+    fn advance_visit(&mut self, input: &Input) -> bool {
+        let Some(revisit) = &mut self.revisit else { return false };
+        let ended = revisit.handle(&mut self.cx, input);
+        if let Some(facts) = revisit.finish() {
+            self.sessions.extend(facts);
+            self.revisit = None;
+            return true;
+        }
+        ended
+    }
+
     /// Lets the connections take an input; `true` if one ended.
     fn advance(&mut self, input: &Input) -> bool {
+        let visited = self.advance_visit(input);
+        self.advance_scouts(input) | visited
+    }
+
+    fn advance_scouts(&mut self, input: &Input) -> bool {
         let (mut ended, mut at) = (Vec::new(), 0);
         while let Some((_, approach)) = self.running.get_mut(at) {
             match approach.handle(&mut self.cx, input) {
@@ -251,6 +281,13 @@ impl Enumerator {
         let mut found = self.tracks.found();
         found.peer = self.target.as_ref().map(|target| target.peer.clone());
         found.connections = self.connections;
+        found.sessions = std::mem::take(&mut self.sessions);
+        for facts in &mut found.sessions {
+            let chain = std::mem::take(&mut facts.chain);
+            if !chain.is_empty() && !found.chains.contains(&chain) {
+                found.chains.push(chain);
+            }
+        }
         found.failures = self.failures;
         found.is_cut = is_cut;
         found.findings = grade(&found, self.cx.wall_time());
@@ -264,6 +301,9 @@ impl Enumerator {
         self.over = true;
         for (_, approach) in &mut self.running {
             approach.abort(&mut self.cx);
+        }
+        if let Some(revisit) = &mut self.revisit {
+            revisit.abort(&mut self.cx);
         }
         let route = self.route.facts();
         self.route.stop(&mut self.cx);
@@ -323,11 +363,36 @@ impl Machine for Enumerator {
         for (_, approach) in &self.running {
             first = first.min(approach.deadline());
         }
+        if let Some(revisit) = &self.revisit {
+            first = first.min(revisit.deadline());
+        }
         let may_begin = self.target.is_some() && self.running.len() < limits::SURVEYS_OF_ONE;
         if may_begin && self.next > self.cx.now() {
             first = first.min((self.next, "before another connection"));
         }
         Output::Wait(first.0, first.1)
+    }
+}
+
+/// Plans a session that nothing is told of.
+fn plan(config: &Config, question: Option<ScoutHello>) -> Plan {
+    Plan {
+        dialect: config.dialect,
+        wrapper: config.wrapper,
+        again: false,
+        tentative: true,
+        retried: true,
+        helo_name: config.helo_name.clone(),
+        connect_timeout: config.connect_timeout,
+        command_timeout: config.command_timeout,
+        tls: Some(Err(OfferFlaw::NoVersion)),
+        scout: question.map(Arc::new),
+        proxy: None,
+        held: false,
+        await_quit: false,
+        pipelined: false,
+        demands: String::new(),
+        watch: Watch::default(),
     }
 }
 

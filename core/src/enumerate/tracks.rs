@@ -3,6 +3,7 @@
 //! A track asks one question at a time; two tracks may ask at once. Lists are found by asking again
 //! without what was accepted. Where two lists do not depend on each other one answer serves both.
 
+use std::collections::VecDeque;
 use std::mem;
 
 use bytes::Bytes;
@@ -345,6 +346,15 @@ impl Tracks {
             | Track::Fallback { .. } => None,
         });
         found.unwrap_or_default()
+    }
+
+    /// The versions that the library speaks too, the newest first.
+    pub(super) fn spoken(&self) -> VecDeque<Protocol> {
+        let spoken = |version: &Protocol| {
+            let suites = self.suites_of(*version);
+            suites.iter().filter_map(|it| Suite::by_number(*it)).any(Suite::is_spoken)
+        };
+        [Protocol::TLS13, Protocol::TLS12].into_iter().filter(spoken).collect()
     }
 
     /// The versions that are spoken, the oldest first.

@@ -27,8 +27,8 @@ pub use key_log::Secret;
 pub use provider::Setup;
 pub(crate) use provider::Setups;
 pub(crate) use provider::{RUSTLS, sni_of};
-pub use sessions::SessionKey;
 pub(crate) use sessions::{SessionCache, Sessions};
+pub use sessions::{SessionKey, TicketFacts};
 pub use suites::{
     Authentication, Encryption, Exchange, Mac, OPENSSL, OTHERS, SUITES, Since, Suite, SuiteStatus,
 };

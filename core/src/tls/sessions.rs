@@ -52,9 +52,34 @@ impl SessionCache {
         self.found
     }
 
+    /// Tells what is known of the TLS 1.3 tickets that are stored.
+    pub(crate) fn tickets(&self) -> Vec<TicketFacts> {
+        let tickets = self.entries.values().flat_map(|sessions| &sessions.tls13);
+        tickets.map(TicketFacts::of).collect()
+    }
+
     /// Tells whether no session is stored.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+}
+
+/// What a TLS 1.3 ticket says (RFC 8446 section 4.6.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TicketFacts {
+    /// Seconds that it lives; more than a week counts as a week.
+    pub lifetime: Option<u32>,
+    /// Octets of early data that the server would take; 0 is none.
+    pub early_data: u32,
+}
+
+impl TicketFacts {
+    fn of(ticket: &Tls13ClientSessionValue) -> Self {
+        // The library tells the lifetime to nobody but those who debug; its version is pinned.
+        let text = format!("{ticket:?}");
+        let after = text.split_once("lifetime_secs: ").map(|(_, after)| after).unwrap_or_default();
+        let digits = after.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+        Self { lifetime: digits.parse().ok(), early_data: ticket.max_early_data_size() }
     }
 }
 

@@ -278,6 +278,11 @@ impl LegacyServer {
         let [22, _, _, high, low, rest @ ..] = &self.input[..] else { return };
         let size = usize::from(u16::from_be_bytes([*high, *low]));
         let Some(body) = rest.get(..size) else { return };
+        if body[0] != 1 {
+            // A key exchange: this server goes no further.
+            self.input.clear();
+            return self.acts.push_back(Act::End);
+        }
         let hello = Hello::read(&body[4..]).expect("the client knows how");
         self.input.clear();
         match self.script.answer(&hello) {
