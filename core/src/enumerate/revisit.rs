@@ -1,6 +1,7 @@
 //! Sessions with the library's own TLS: what only a complete handshake shows.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -33,6 +34,9 @@ pub struct SessionFacts {
     pub(super) chain: Vec<Bytes>,
 }
 
+/// How long a server has to give a session after the handshake: servers of TLS 1.3 do that at once.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// Two sessions, one after the other.
 #[derive(Debug)]
 pub(super) struct Revisit {
@@ -45,7 +49,8 @@ pub(super) struct Revisit {
 #[derive(Debug)]
 enum State {
     Coming(Box<Approach>),
-    Going(Box<Farewell>, Arc<TlsFacts>),
+    /// The server may give a session to be reused, until then.
+    Going(Box<Farewell>, Arc<TlsFacts>, Instant),
     /// The second session may begin.
     Between(SessionCache),
     Over,
@@ -85,7 +90,9 @@ impl Revisit {
     pub(super) fn deadline(&self) -> (Instant, &'static str) {
         match &self.state {
             State::Coming(approach) => approach.deadline(),
-            State::Going(farewell, _) => farewell.deadline(),
+            State::Going(farewell, _, until) => {
+                farewell.deadline().min((*until, "for a session to be reused"))
+            }
             State::Between(_) | State::Over => (Instant::NEVER, "for nothing"),
         }
     }
@@ -100,7 +107,8 @@ impl Revisit {
                 }
                 Some(Approached::Secured(facts)) => {
                     let farewell = Farewell::start(cx, *approach);
-                    self.state = State::Going(Box::new(farewell), facts);
+                    let until = cx.now() + GRACE;
+                    self.state = State::Going(Box::new(farewell), facts, until);
                     // What came in the same piece is looked at now.
                     self.handle(cx, &Input::Tick);
                     true
@@ -110,16 +118,18 @@ impl Revisit {
                     true
                 }
             },
-            State::Going(mut farewell, facts) => match farewell.handle(cx, input) {
-                None => {
-                    self.state = State::Going(farewell, facts);
-                    false
+            State::Going(mut farewell, facts, until) => {
+                let is_over = farewell.handle(cx, input) == Some(Over);
+                // The second session has shown all that it is for.
+                let is_enough = self.facts.is_some() || farewell.has_saved() || until <= cx.now();
+                if !is_over && !is_enough {
+                    self.state = State::Going(farewell, facts, until);
+                    return false;
                 }
-                Some(Over) => {
-                    self.take(&facts, farewell.finish().1);
-                    true
-                }
-            },
+                farewell.abort(cx);
+                self.take(&facts, farewell.finish().1);
+                true
+            }
             state @ (State::Between(_) | State::Over) => {
                 self.state = state;
                 false
@@ -155,7 +165,7 @@ impl Revisit {
     pub(super) fn abort(&mut self, cx: &mut Cx) {
         match &mut self.state {
             State::Coming(approach) => approach.abort(cx),
-            State::Going(farewell, _) => farewell.abort(cx),
+            State::Going(farewell, ..) => farewell.abort(cx),
             State::Between(_) | State::Over => {}
         }
     }

@@ -527,6 +527,11 @@ impl Dialogue {
         }
     }
 
+    /// Tells whether the server gave a TLS session to be reused.
+    pub(super) fn has_saved(&self) -> bool {
+        self.session_saved
+    }
+
     /// Tells what the server answered to a hand-made ClientHello, if it was asked.
     pub(super) fn flight(&self) -> Option<&Flight> {
         self.stream.flight()

@@ -39,6 +39,11 @@ impl Farewell {
         self.0.observation().tls.as_deref()
     }
 
+    /// Tells whether the server gave a TLS session to be reused.
+    pub(crate) fn has_saved(&self) -> bool {
+        self.0.has_saved()
+    }
+
     /// Hangs up at once.
     pub(crate) fn abort(&mut self, cx: &mut Cx) {
         self.0.abort(cx);
