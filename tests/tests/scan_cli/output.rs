@@ -236,7 +236,9 @@ fn a_resolver_that_goes_leaves_no_line_without_a_record() {
     assert_eq!(crate::lines(&records), (1..=100).collect::<Vec<_>>());
     assert_eq!(records[0]["exit_status"], 0);
     for record in records {
-        assert!(record["outcome"] == "session" || record["error"]["kind"].is_string(), "{record}");
+        // An address may still be found, and its TLSA records not.
+        let is_explained = record["error"]["kind"].is_string() || record["exit_status"] == 6;
+        assert!(record["outcome"] == "session" || is_explained, "{record}");
     }
 }
 
