@@ -1,6 +1,7 @@
 //! The context in which machines run: the one queue of effects, ids, time and randomness.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::mem;
 
 use bytes::{Bytes, BytesMut};
 
@@ -198,7 +199,7 @@ impl Cx {
         transport.closed = true;
         self.closing += usize::from(!matches!(transport.owner, Owner::Visit(_)));
         if !transport.sending.is_empty() {
-            self.queue.push_back(Output::Send(id, transport.sending.split().freeze()));
+            self.queue.push_back(Output::Send(id, mem::take(&mut transport.sending).freeze()));
         }
         self.last_close = self.now;
         self.queue.push_back(Output::Close(id));
@@ -214,7 +215,7 @@ impl Cx {
         if let Some(carrier) = self.transports.get_mut(&over)
             && !carrier.sending.is_empty()
         {
-            self.queue.push_back(Output::Send(over, carrier.sending.split().freeze()));
+            self.queue.push_back(Output::Send(over, mem::take(&mut carrier.sending).freeze()));
         }
         if let Some(passed) = self.transports.get_mut(&socket) {
             passed.closed = true;
@@ -265,7 +266,7 @@ impl Cx {
 
     /// Lets what is told during `work` go unheard, except for what replays TLS.
     pub(crate) fn quietly<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
-        let before = std::mem::replace(&mut self.quiet, true);
+        let before = mem::replace(&mut self.quiet, true);
         let result = work(self);
         self.quiet = before;
         result
@@ -355,7 +356,7 @@ impl Cx {
 
     /// For root machines with many children: what `work` opens and asks is that one's.
     pub(crate) fn for_owner<T>(&mut self, owner: Owner, work: impl FnOnce(&mut Self) -> T) -> T {
-        let before = std::mem::replace(&mut self.owner, owner);
+        let before = mem::replace(&mut self.owner, owner);
         let result = work(self);
         self.owner = before;
         result
@@ -399,7 +400,7 @@ impl Cx {
             if let Some(transport) = self.transports.get_mut(&id)
                 && !transport.sending.is_empty()
             {
-                self.queue.push_back(Output::Send(id, transport.sending.split().freeze()));
+                self.queue.push_back(Output::Send(id, mem::take(&mut transport.sending).freeze()));
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::report::{
     Event, HandshakeError, LookupError, Observation, Outcome, Peer, Report, Scope, Session,
     Untested,
 };
-use crate::resolve::{NextTarget, Route, Target};
+use crate::resolve::{NextTarget, Route, RouteFacts, Target};
 use crate::time::Instant;
 use crate::visit::{judged, scouted};
 
@@ -28,19 +28,25 @@ pub(super) struct Tour {
     destination: Destination,
     config: Arc<Config>,
     manner: Manner,
-    random: Random,
     started: Instant,
     /// When it is given up; known once there is a connection.
     until: Option<Instant>,
-    route: Route,
-    /// Why the route came to its end, once it did.
-    routed: Option<Option<LookupError>>,
+    way: Way,
     calls: Vec<Call>,
     /// Addresses that were found, those that are left out too.
     targets: usize,
     untested: Vec<(Arc<Peer>, Untested)>,
     stopped: bool,
     timed_out: bool,
+}
+
+/// The way to the servers. It takes far more memory than what is left of it.
+#[derive(Debug)]
+enum Way {
+    /// More servers may be found, with randomness of their own.
+    Open(Box<(Route, Random)>),
+    /// All that was found, and why there never was an address.
+    Closed(Box<RouteFacts>, Option<LookupError>),
 }
 
 /// How to go about a destination.
@@ -93,11 +99,9 @@ impl Tour {
             destination,
             config,
             manner,
-            random,
             started: cx.now(),
             until: None,
-            route,
-            routed: None,
+            way: Way::Open(Box::new((route, random))),
             calls: Vec::new(),
             targets: 0,
             untested: Vec::new(),
@@ -109,9 +113,9 @@ impl Tour {
     /// Tells when to look again, and for what.
     pub(super) fn deadline(&self) -> (Instant, &'static str) {
         let until = (self.until.unwrap_or(Instant::NEVER), "for the servers of a destination");
-        match self.routed.is_none() && self.wants_target() {
-            true => until.min(self.route.deadline()),
-            false => until,
+        match &self.way {
+            Way::Open(open) if self.wants_target() => until.min(open.0.deadline()),
+            Way::Open(_) | Way::Closed(..) => until,
         }
     }
 
@@ -123,37 +127,35 @@ impl Tour {
         blocklist: &Blocklist,
         input: &Input,
     ) -> bool {
-        if self.routed.is_none() {
-            let (id, route) = (self.id, &mut self.route);
-            in_turn(cx, id, &mut self.random, |cx| route.handle(cx, input));
-        }
-        while self.routed.is_none() && self.wants_target() {
-            let (id, route) = (self.id, &mut self.route);
-            match in_turn(cx, id, &mut self.random, |cx| route.next_target(cx)) {
+        self.on_route(cx, |cx, route| route.handle(cx, input));
+        while self.wants_target()
+            && let Some(next) = self.on_route(cx, |cx, route| route.next_target(cx))
+        {
+            match next {
                 NextTarget::Ready(target) => self.take(cx, desk, blocklist, target),
                 NextTarget::Wait => break,
-                NextTarget::Exhausted(error) => self.routed = Some(error),
+                NextTarget::Exhausted(error) => self.end_route(cx, error),
             }
         }
         if self.until.is_some_and(|until| until <= cx.now()) {
             self.timed_out = true;
             self.give_up(cx, desk, Untested::TimedOut);
         }
-        self.routed.is_some() && self.calls.iter().all(|call| call.is_over())
+        !self.is_open() && self.calls.iter().all(|call| call.is_over())
     }
 
     /// Ends what did not begin yet.
     pub(super) fn drain(&mut self, cx: &mut Cx, desk: &mut Desk) {
-        self.stopped |= self.routed.is_none();
+        self.stopped |= self.is_open();
         self.abandon(cx, desk, Untested::Stopped, |desk, errand| !desk.is_running(errand));
-        self.end_route(cx);
+        self.end_route(cx, None);
     }
 
     /// Ends everything.
     pub(super) fn give_up(&mut self, cx: &mut Cx, desk: &mut Desk, why: Untested) {
-        self.stopped |= why == Untested::Stopped && self.routed.is_none();
+        self.stopped |= why == Untested::Stopped && self.is_open();
         self.abandon(cx, desk, why, |_, _| true);
-        self.end_route(cx);
+        self.end_route(cx, None);
     }
 
     /// Notes the time of its first connection.
@@ -266,7 +268,7 @@ impl Tour {
             self.ask_behind(cx, desk, at);
         }
         if self.manner.first_only && reached {
-            self.end_route(cx);
+            self.end_route(cx, None);
         }
     }
 
@@ -293,7 +295,11 @@ impl Tour {
         }
         let is_blocked = |it: &(_, Untested)| it.1 == Untested::Blocked;
         let blocked = unreachable.is_empty() && self.untested.iter().any(is_blocked);
-        let outcome = match self.routed.flatten() {
+        let (route, error) = match self.way {
+            Way::Open(open) => (open.0.facts(), None),
+            Way::Closed(facts, error) => (*facts, error),
+        };
+        let outcome = match error {
             _ if self.stopped => Outcome::Stopped,
             Some(error) => Outcome::LookupFailed(error),
             None if !sessions.is_empty() => Outcome::Session,
@@ -304,8 +310,6 @@ impl Tour {
         if let Outcome::LookupFailed(error) = &outcome {
             cx.tell(Event::LookupFailed(error.clone()));
         }
-        let route = self.route.facts();
-        self.route.stop(cx);
         let left_out = self.targets.saturating_sub(limits::SURVEYED);
         Box::new(Report {
             number: self.number,
@@ -399,10 +403,27 @@ impl Tour {
         }
     }
 
-    fn end_route(&mut self, cx: &mut Cx) {
-        if self.routed.is_none() {
-            self.route.stop(cx);
-            self.routed = Some(None);
+    /// Tells whether more servers may be found.
+    const fn is_open(&self) -> bool {
+        matches!(self.way, Way::Open(_))
+    }
+
+    /// Works with the route, if it is not at its end; what it asks is this tour's.
+    fn on_route<T>(
+        &mut self,
+        cx: &mut Cx,
+        work: impl FnOnce(&mut Cx, &mut Route) -> T,
+    ) -> Option<T> {
+        let Way::Open(open) = &mut self.way else { return None };
+        let (route, random) = &mut **open;
+        Some(in_turn(cx, self.id, random, |cx| work(cx, route)))
+    }
+
+    fn end_route(&mut self, cx: &mut Cx, error: Option<LookupError>) {
+        if let Way::Open(open) = &mut self.way {
+            let facts = Box::new(open.0.facts());
+            open.0.stop(cx);
+            self.way = Way::Closed(facts, error);
         }
     }
 }
