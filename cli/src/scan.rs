@@ -306,6 +306,7 @@ impl Reader {
             number,
             destination: origin.entry.destination.clone(),
             matches: settings::match_rules(&origin.entry.matches, self.level),
+            pins: origin.entry.pins(self.level).unwrap_or_default(),
         };
         self.shared.origins().insert(number, origin);
         (self.give)(Input::Add(Box::new(job)));

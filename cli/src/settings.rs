@@ -148,7 +148,7 @@ pub(crate) fn for_list(
     Ok((settings, ports))
 }
 
-/// Reads match arguments of a list, which are names.
+/// Reads match arguments of a list as names.
 pub(crate) fn match_rules(arguments: &[String], level: Level) -> Vec<MatchRule> {
     let arguments: Vec<_> = arguments.iter().map(OsString::from).collect();
     policy::matches(&arguments, level, Log::NONE, &mut Vec::new()).rules

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
-use crate::config::MatchRule;
+use crate::config::{MatchRule, Pin};
 use crate::destination::Destination;
 use crate::report::{Event, Report};
 use crate::time::Instant;
@@ -65,6 +65,9 @@ pub struct Job {
     /// Names that may be in the certificates of this destination's servers; empty leaves it to the
     /// [`Policy`](crate::config::Policy).
     pub matches: Vec<MatchRule>,
+    /// Digests of which its servers must have one, at level `fingerprint`; empty leaves it to the
+    /// policy.
+    pub pins: Vec<Pin>,
 }
 
 /// How to come to the end.

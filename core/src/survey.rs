@@ -22,7 +22,7 @@ impl Survey {
     /// [`Probe::new`](crate::Probe::new).
     pub fn new(config: Config, seed: Seed, wall_time: WallTime) -> Self {
         let destination = config.destination.clone();
-        let job = Job { number: 0, destination, matches: Vec::new() };
+        let job = Job { number: 0, destination, matches: Vec::new(), pins: Vec::new() };
         let limits = ScanLimits {
             destinations: 1,
             transports: usize::MAX,

@@ -55,5 +55,10 @@ fn job(number: u64, choice: u8) -> Job {
     let literal = choice & 8 == 0;
     let host = if literal { format!("192.0.2.{}", choice & 3) } else { format!("d{choice}.test") };
     let place = Place::Inet { host: host.clone(), literal, service: None, port: 25 };
-    Job { number, destination: Destination { text: host, place }, matches: Vec::new() }
+    Job {
+        number,
+        destination: Destination { text: host, place },
+        matches: Vec::new(),
+        pins: Vec::new(),
+    }
 }

@@ -221,7 +221,7 @@ fn domain(number: u32, kind: Kind, port: u16) -> Job {
     let host = format!("d{number}.{}.farm.test", kind.word());
     let place = Place::Inet { host: host.clone(), literal: false, service: None, port };
     let destination = Destination { text: host, place };
-    Job { number: number.into(), destination, matches: Vec::new() }
+    Job { number: number.into(), destination, matches: Vec::new(), pins: Vec::new() }
 }
 
 fn expect_verified(report: &Report) {

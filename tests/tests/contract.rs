@@ -104,7 +104,12 @@ fn rule_2_ids_come_in_order_and_last_words_are_last() {
                 8 => found(id, ["192.0.2.1", "192.0.2.2"]),
                 _ => {
                     let destination = setting::config().destination;
-                    Input::Add(Box::new(Job { number: 1, destination, matches: vec![] }))
+                    Input::Add(Box::new(Job {
+                        number: 1,
+                        destination,
+                        matches: vec![],
+                        pins: vec![],
+                    }))
                 }
             };
             let now = Instant::from_micros(u64::from(random.below(40_000_000)));

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use tlsfinger_core::config::Dialect;
+use tlsfinger_core::config::{Dialect, Level};
 
 use super::lines::Lines;
 use super::list::{self, Entry, LineError, Shard};
@@ -31,6 +31,7 @@ pub(crate) struct Feed<R> {
 #[derive(Debug)]
 pub(crate) struct Choice {
     pub(crate) dialect: Dialect,
+    pub(crate) level: Level,
     pub(crate) ports: Ports,
     pub(crate) shard: Option<Shard>,
     /// Keys of the destinations that have a record already.
@@ -54,8 +55,12 @@ impl<R: BufRead> Feed<R> {
     ) -> io::Result<Option<Origin>> {
         loop {
             let Some(line) = self.lines.next()? else { return Ok(None) };
-            let Choice { dialect, ports, .. } = &self.choice;
-            let entry = line.and_then(|line| list::entry(line, *dialect, |name| ports.port(name)));
+            let Choice { dialect, level, ports, .. } = &self.choice;
+            let entry = line.and_then(|line| {
+                let entry = list::entry(line, *dialect, |name| ports.port(name))?;
+                entry.as_ref().map(|entry| entry.pins(*level)).transpose()?;
+                Ok(entry)
+            });
             let line = self.lines.number();
             let why = match entry {
                 Ok(None) => "blank or comment",
@@ -143,7 +148,9 @@ mod tests {
                     {\"domain\":\"b.test\",\"id\":1}\n";
         let entry = |line: &str| list::entry(line.as_bytes(), Dialect::Smtp, |_| None);
         let done = HashSet::from([entry("c.test").unwrap().unwrap().key()]);
-        let choice = Choice { dialect: Dialect::Smtp, ports: Ports::none(), shard: None, done };
+        let level = Level::Dane;
+        let choice =
+            Choice { dialect: Dialect::Smtp, level, ports: Ports::none(), shard: None, done };
         let mut feed = Feed::new(list.as_bytes(), choice);
         let (mut found, mut bad) = (Vec::new(), Vec::new());
         while let Some(origin) = feed.next(|line, _| bad.push(line)).unwrap() {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use tlsfinger_core::config::Dialect;
+use tlsfinger_core::config::{Dialect, Level, Pin};
 use tlsfinger_core::destination::{Destination, DestinationError, Place, host_to_ascii};
 
 /// A destination of a list, and what belongs to it.
@@ -96,6 +96,15 @@ impl Entry {
         }
     }
 
+    /// Reads the match arguments as digests, which they are at level `fingerprint`.
+    pub(crate) fn pins(&self, level: Level) -> Result<Vec<Pin>, LineError> {
+        if level != Level::Fingerprint {
+            return Ok(Vec::new());
+        }
+        let pin = |text: &String| text.parse().map_err(|_| LineError::Digest(text.clone()));
+        self.matches.iter().map(pin).collect()
+    }
+
     /// Makes a number of everything that the entry says.
     pub(crate) fn key(&self) -> u64 {
         hash(&json!([self.destination_key(), self.matches, self.id]).to_string())
@@ -142,6 +151,8 @@ pub(crate) enum LineError {
     NoDomain,
     /// An object whose `match` is neither a text nor a list of texts.
     Match,
+    /// A match argument at level `fingerprint` that is no digest.
+    Digest(String),
     Destination(DestinationError),
 }
 
@@ -153,6 +164,7 @@ impl fmt::Display for LineError {
             Self::Json(error) => write!(f, "not JSON: {error}"),
             Self::NoDomain => f.write_str("an object without \"domain\""),
             Self::Match => f.write_str("\"match\" is neither a text nor a list of texts"),
+            Self::Digest(text) => write!(f, "malformed fingerprint value: {text}"),
             Self::Destination(error) => error.fmt(f),
         }
     }

@@ -5,7 +5,7 @@ use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tlsfinger_blocking::raise_descriptor_limit;
 use tlsfinger_core::IoError;
 use tlsfinger_core::config::{Blocklist, ScanConfig, ScanLimits};
 
@@ -70,7 +70,7 @@ impl Plan {
         let limits = limits(scan, options.pause, notes);
         let blocklist = blocklist(&scan.blocklists)?;
         let config = ScanConfig { probe: settings.config, limits, blocklist };
-        let dialect = config.probe.dialect;
+        let (dialect, level) = (config.probe.dialect, config.probe.level);
         let list_name = match list {
             Some(path) if path != "-" => path.display().to_string(),
             Some(_) | None => "standard input".to_owned(),
@@ -103,7 +103,7 @@ impl Plan {
             recorder: Recorder::new(&config.probe, columns, certificates),
             config,
             runtime: settings.runtime,
-            choice: Choice { dialect, ports, shard: scan.shard, done },
+            choice: Choice { dialect, level, ports, shard: scan.shard, done },
             list_name,
             list: BufReader::with_capacity(64 * 1024, source),
             lines,
@@ -144,7 +144,7 @@ fn limits(scan: &ScanOptions, pause: Option<u32>, notes: &mut Vec<Message>) -> S
     limits.first_only = scan.first;
     // Each lookup takes a descriptor too; most destinations wait for one at a time.
     let wanted = limits.connections.saturating_mul(2).max(limits.transports);
-    limits.transports = wanted.min(descriptors(wanted));
+    limits.transports = wanted.min(raise_descriptor_limit().saturating_sub(OWN_DESCRIPTORS).max(2));
     if limits.connections >= limits.transports {
         limits.connections = (limits.transports / 2).max(1);
         notes.push(Message::warning(format!(
@@ -153,20 +153,6 @@ fn limits(scan: &ScanOptions, pause: Option<u32>, notes: &mut Vec<Message>) -> S
         )));
     }
     limits
-}
-
-/// Tells how many transports there may be; raises the limit of open files as far as allowed.
-fn descriptors(wanted: usize) -> usize {
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let needed = (wanted + OWN_DESCRIPTORS) as u64;
-    let current = current.unwrap_or(u64::MAX);
-    let allowed = maximum.unwrap_or(u64::MAX).min(needed);
-    let raised = Rlimit { current: Some(allowed), maximum };
-    let now = match current < allowed && setrlimit(Resource::Nofile, raised).is_ok() {
-        true => allowed,
-        false => current,
-    };
-    usize::try_from(now).unwrap_or(usize::MAX).saturating_sub(OWN_DESCRIPTORS).max(2)
 }
 
 /// Reads lists of domains, addresses and prefixes, one on a line.

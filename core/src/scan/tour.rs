@@ -86,10 +86,13 @@ impl Tour {
         config: &Arc<Config>,
         manner: Manner,
     ) -> Self {
-        let Job { number, destination, matches } = job;
+        let Job { number, destination, matches, pins } = job;
         let mut config = Arc::clone(config);
         if !matches.is_empty() {
             Arc::make_mut(&mut config).policy.matches = matches;
+        }
+        if !pins.is_empty() {
+            Arc::make_mut(&mut config).policy.pins = pins;
         }
         let mut random = cx.random().of_name(&destination.text);
         let route = in_turn(cx, id, &mut random, |cx| Route::start(cx, &config, &destination));

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use sha2::{Digest as _, Sha256};
 
 use super::words::{Failure, Hex, Quoted, Target, Words};
-use crate::config::MatchRule;
+use crate::config::{MatchRule, Pin};
 use crate::machine::{Endpoint, Input, Job, Output, Remote, Stop};
 use crate::report::{ClientSignature, Event, TlsNote};
 
@@ -27,6 +27,8 @@ impl fmt::Display for Input {
             Self::HostFound(id, Err(error)) => write!(f, "not-found {id} {}", Failure(error)),
             Self::Add(job) => {
                 write!(f, "add {} {}", job.number, Target(&job.destination))?;
+                write!(f, " {}", job.pins.len())?;
+                job.pins.iter().try_for_each(|pin| write!(f, " {}", Hex(&pin.0)))?;
                 let mut rules = job.matches.iter();
                 rules.try_for_each(|rule| write!(f, " {}", Quoted(rule.to_string().as_bytes())))
             }
@@ -58,11 +60,15 @@ impl FromStr for Input {
             "not-found" => Self::HostFound(words.lookup()?, Err(words.failure()?)),
             "add" => {
                 let (number, destination) = (words.parse()?, words.destination()?);
+                let mut pins = Vec::new();
+                for _ in 0..words.parse::<usize>()? {
+                    pins.push(Pin(words.octets()?.into()));
+                }
                 let mut matches = Vec::new();
                 while !words.0.is_empty() {
                     matches.push(MatchRule::from(&words.string()?[..]));
                 }
-                Self::Add(Box::new(Job { number, destination, matches }))
+                Self::Add(Box::new(Job { number, destination, matches, pins }))
             }
             "stop" => Self::Stop(match words.next()? {
                 "end" => Stop::End,
@@ -205,6 +211,7 @@ mod tests {
                 number: 7,
                 destination: Destination { text: "bücher.example:smtp".to_owned(), place: domain },
                 matches: vec![],
+                pins: vec![Pin(Bytes::from_static(&[7; 32])), Pin(Bytes::new())],
             })),
             Input::Add(Box::new(Job {
                 number: u64::MAX,
@@ -213,6 +220,7 @@ mod tests {
                     place: Place::Unix("/run/l mtp".into()),
                 },
                 matches: vec![MatchRule::DotNexthop, MatchRule::Name("*.ü.test".to_owned())],
+                pins: vec![],
             })),
             Input::Stop(Stop::End),
             Input::Stop(Stop::Drain),

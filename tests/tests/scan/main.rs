@@ -43,7 +43,12 @@ fn scan(limits: ScanLimits) -> Scan {
 
 fn domain(number: u64, name: &str) -> Job {
     let place = Place::Inet { host: name.to_owned(), literal: false, service: None, port: 25 };
-    Job { number, destination: Destination { text: name.to_owned(), place }, matches: vec![] }
+    Job {
+        number,
+        destination: Destination { text: name.to_owned(), place },
+        matches: vec![],
+        pins: vec![],
+    }
 }
 
 /// Domains `d0.test` and so on.

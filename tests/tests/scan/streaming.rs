@@ -35,7 +35,12 @@ fn jobs(farm: &Farm, count: u64) -> impl Iterator<Item = Job> {
         let kind = if number % 5 == 4 { Kind::Bare } else { Kind::Good };
         let host = format!("d{number}.{}.farm.test", kind.word());
         let place = Place::Inet { host: host.clone(), literal: false, service: None, port };
-        Job { number, destination: Destination { text: host, place }, matches: vec![] }
+        Job {
+            number,
+            destination: Destination { text: host, place },
+            matches: vec![],
+            pins: vec![],
+        }
     })
 }
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::Site;
 
@@ -78,6 +78,21 @@ fn match_arguments_belong_to_their_line() {
         .map(|record| record["sessions"][0]["verdict"]["satisfied"].as_bool().unwrap())
         .collect();
     assert_eq!(satisfied, [true, false, true], "{}", done.errors);
+}
+
+#[test]
+fn match_arguments_are_digests_at_level_fingerprint() {
+    let site = Site::with_servers(5);
+    let (one, two) = (site.domain("good", 1), site.domain("good", 2));
+    let known = site.scan(&["-lmay", &site.file("first", format!("{one}\n"))]).records();
+    let digest = &known[0]["sessions"][0]["chain"]["certificates"][0]["fields"]["key_fingerprint"];
+    let digest = digest.as_str().unwrap();
+    let list = format!("{one}\t{digest}\n{two}\t{digest}\n{one}\tmx.test\n");
+    let done = site.scan(&["-lfingerprint", &site.file("list", list)]);
+    let satisfied = |record: &Value| record["sessions"][0]["verdict"]["satisfied"] == true;
+    assert_eq!(done.records().iter().map(satisfied).collect::<Vec<_>>(), [true, false]);
+    assert!(done.errors.contains("list:3: malformed fingerprint value: mx.test\n"));
+    assert_eq!(done.status, Some(2));
 }
 
 #[test]
