@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use tlsfinger_core::config::Level;
 use tlsfinger_core::machine::{Endpoint, Stop, TransportId};
-use tlsfinger_core::report::{Event, Report, Status, StreamEnd, TlsNote};
+use tlsfinger_core::report::{Event, Report, Status, TlsNote};
 use tlsfinger_core::trace::{Header, Trace};
 use tlsfinger_core::{Input, Instant, IoError, IoErrorKind, Machine, Output, Probe};
 
@@ -274,15 +274,7 @@ fn drain(probe: &mut Probe, outcome: &mut Outcome) {
             // Each piece is a step of its own.
             Output::Tell(Event::Tls(TlsNote::Tunnel(_))) => {}
             Output::Tell(event) => outcome.told.push(event),
-            Output::Finished(mut report) => {
-                // Who closed first behind the last reply depends on what came together with it.
-                for session in &mut report.sessions {
-                    if session.observation.end == StreamEnd::Clean {
-                        session.observation.end = StreamEnd::Ours;
-                    }
-                }
-                outcome.reports.push(*report);
-            }
+            Output::Finished(report) => outcome.reports.push(*report),
             Output::Wait(..) | Output::Done => return,
         }
     }

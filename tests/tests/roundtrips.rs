@@ -89,6 +89,7 @@ fn step() -> impl Strategy<Value = TunnelStep> {
     let call = prop_oneof![
         Just(TunnelCall::Start),
         Just(TunnelCall::Receive),
+        any::<u16>().prop_map(|octets| TunnelCall::GoOn(octets.into())),
         octets(40).prop_map(TunnelCall::Send),
         Just(TunnelCall::Close),
     ];

@@ -177,8 +177,10 @@ pub struct TunnelStep {
 pub enum TunnelCall {
     /// Begin the handshake.
     Start,
-    /// Take what the server sent.
+    /// Take what the server sent, up to what the session may want to answer first.
     Receive,
+    /// Take more of it: so many octets wait.
+    GoOn(usize),
     /// Send this text.
     Send(Bytes),
     /// Say close_notify (RFC 8446 section 6.1).

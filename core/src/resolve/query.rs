@@ -14,7 +14,7 @@ use super::error::{DnsProblem, Trouble};
 use super::message::{self, Flags, Received, Reply};
 use super::name::Question;
 use super::note::LookupNote;
-use super::stream::Stream;
+use super::stream::{Arrived, Stream};
 use super::tls::Demand;
 use crate::context::Cx;
 use crate::judge::VerifyError;
@@ -277,15 +277,18 @@ impl Client {
         match news {
             News::Nothing => {}
             News::Bytes(bytes) => {
-                let arrived = stream.receive(cx, bytes);
-                if let Some(facts) = arrived.secured {
-                    self.secured(cx, server, facts);
-                }
-                for (id, message) in arrived.messages {
-                    self.handle_part(cx, id, server, Part::Message(&message));
-                }
-                if let Some(problem) = arrived.over {
-                    self.hang_up(cx, server, &problem);
+                let mut arrived = Some(stream.receive(cx, bytes));
+                while let Some(Arrived { messages, secured, over }) = arrived {
+                    if let Some(facts) = secured {
+                        self.secured(cx, server, facts);
+                    }
+                    for (id, message) in messages {
+                        self.handle_part(cx, id, server, Part::Message(&message));
+                    }
+                    if let Some(problem) = over {
+                        self.hang_up(cx, server, &problem);
+                    }
+                    arrived = self.servers[server].stream.as_mut().and_then(|it| it.go_on(cx));
                 }
             }
             News::Over(error) => {

@@ -6,7 +6,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use super::error::DnsProblem;
 use super::query::QueryId;
-use super::tls::{CLOSED, Demand, Layer};
+use super::tls::{CLOSED, Decrypted, Demand, Layer};
 use crate::context::Cx;
 use crate::limits;
 use crate::machine::{Endpoint, Remote, TransportId};
@@ -98,12 +98,23 @@ impl Stream {
         }
     }
 
-    /// Takes bytes.
-    pub(crate) fn receive(&mut self, cx: &mut Cx, bytes: &[u8]) -> Arrived {
+    /// Takes bytes; what they lead to may have to be followed before [`go_on`](Self::go_on) takes
+    /// the others.
+    pub(crate) fn receive(&mut self, cx: &mut Cx, bytes: &Bytes) -> Arrived {
         let Some(tls) = &mut self.tls else {
             return Arrived { messages: self.messages(bytes), ..Arrived::default() };
         };
         let decrypted = tls.receive(cx, bytes);
+        self.arrived(decrypted)
+    }
+
+    /// Takes more of what was received; `None` if nothing waits.
+    pub(crate) fn go_on(&mut self, cx: &mut Cx) -> Option<Arrived> {
+        let decrypted = self.tls.as_mut()?.go_on(cx)?;
+        Some(self.arrived(decrypted))
+    }
+
+    fn arrived(&mut self, decrypted: Decrypted) -> Arrived {
         let over = decrypted.over.map(DnsProblem::Tls);
         Arrived { messages: self.messages(&decrypted.text), secured: decrypted.secured, over }
     }

@@ -122,9 +122,15 @@ impl Layer {
         self.channel.is_open()
     }
 
-    pub(crate) fn receive(&mut self, cx: &mut Cx, bytes: &[u8]) -> Decrypted {
+    pub(crate) fn receive(&mut self, cx: &mut Cx, bytes: &Bytes) -> Decrypted {
         let passage = self.channel.receive(cx.wall_time(), bytes);
         self.follow(cx, passage)
+    }
+
+    /// Takes more of what was received; `None` if nothing waits.
+    pub(crate) fn go_on(&mut self, cx: &mut Cx) -> Option<Decrypted> {
+        let passage = self.channel.go_on(cx.wall_time())?;
+        Some(self.follow(cx, passage))
     }
 
     pub(crate) fn send(&mut self, cx: &mut Cx, text: &[u8]) {

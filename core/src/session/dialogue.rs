@@ -165,13 +165,17 @@ impl Dialogue {
         if let Some(arrival) = self.stream.handle(cx, input) {
             self.take(cx, arrival);
         }
-        while let Some(ending) = self.ending(cx) {
-            self.observation.times.push((self.step, cx.now()));
-            if let Some(stage) = self.go(cx, order::after(self.step, ending, self.mode())) {
-                return Some(stage);
+        loop {
+            while let Some(ending) = self.ending(cx) {
+                self.observation.times.push((self.step, cx.now()));
+                if let Some(stage) = self.go(cx, order::after(self.step, ending, self.mode())) {
+                    return Some(stage);
+                }
             }
+            // What came in one read is taken as if it had come in many.
+            let arrival = self.stream.go_on(cx)?;
+            self.take(cx, arrival);
         }
-        None
     }
 
     /// Goes on after the server was judged, or after it was found to have no TLS.
@@ -501,6 +505,7 @@ impl Dialogue {
         match self.stream.end() {
             Some((_, error)) => Some(StepProblem::Lost(error.clone())),
             None if self.tls_error.is_some() => Some(StepProblem::Lost(None)),
+            None if self.stream.waits() => None,
             None => (cx.now() >= self.deadline).then_some(StepProblem::TimedOut),
         }
     }

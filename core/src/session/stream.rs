@@ -111,6 +111,18 @@ impl Stream {
         }
     }
 
+    /// Takes more of what arrived with the last input; `None` if nothing waits.
+    pub(super) fn go_on(&mut self, cx: &mut Cx) -> Option<Arrival> {
+        let Layer::Tls(channel) = &mut self.layer else { return None };
+        let passage = channel.go_on(cx.wall_time())?;
+        Some(self.follow(cx, passage))
+    }
+
+    /// Tells whether something that arrived waits for [`go_on`](Self::go_on).
+    pub(super) fn waits(&self) -> bool {
+        matches!(&self.layer, Layer::Tls(channel) if channel.waits())
+    }
+
     /// Sends text through whatever layer there is.
     pub(super) fn send(&mut self, cx: &mut Cx, text: &[u8]) -> Arrival {
         match &mut self.layer {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::config::Watch;
+use crate::limits;
 use crate::machine::TransportId;
 use crate::random::Random;
 use crate::report::{
@@ -27,6 +28,8 @@ pub(crate) struct Channel {
     state: State,
     watch: Watch,
     watcher: Option<Watcher>,
+    /// What arrived in one read behind something that the session may want to answer first.
+    waiting: Bytes,
     /// Each step is told, for a trace.
     recorded: bool,
 }
@@ -85,26 +88,58 @@ impl Channel {
             state: State::Handshaking,
             watch,
             watcher: Watcher::new(watch),
+            waiting: Bytes::new(),
             recorded: setup.repeatable,
         };
         let passage = channel.pass(TunnelCall::Start, flow, Vec::new());
         (channel, passage)
     }
 
-    /// Takes bytes from the peer.
-    pub(crate) fn receive(&mut self, wall_time: WallTime, bytes: &[u8]) -> Passage {
+    /// Takes bytes from the peer, up to the first record that the session may want to answer: it
+    /// completes the handshake, holds text or says close_notify. [`go_on`](Self::go_on) takes the
+    /// others, so that it makes no difference whether they came in one read.
+    pub(crate) fn receive(&mut self, wall_time: WallTime, bytes: &Bytes) -> Passage {
         if self.state == State::Broken {
             return Passage::default();
         }
+        self.waiting = match self.waiting.is_empty() {
+            true => bytes.clone(),
+            false => [&self.waiting[..], bytes].concat().into(),
+        };
+        if self.waiting.len() > bytes.len().max(limits::TLS_INPUT) {
+            return self.pass(TunnelCall::Receive, Flow::failed(TlsError::Limit), Vec::new());
+        }
+        self.read(wall_time, TunnelCall::Receive)
+    }
+
+    /// Takes more of what was received; `None` if nothing waits.
+    pub(crate) fn go_on(&mut self, wall_time: WallTime) -> Option<Passage> {
+        self.waits().then(|| self.read(wall_time, TunnelCall::GoOn(self.waiting.len())))
+    }
+
+    /// Tells whether something received waits for [`go_on`](Self::go_on).
+    pub(crate) fn waits(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    fn read(&mut self, wall_time: WallTime, call: TunnelCall) -> Passage {
+        let waiting = std::mem::take(&mut self.waiting);
+        let mut rest = waiting.clone();
+        let flow = match &mut self.engine {
+            Engine::Library(tunnel) => tunnel.receive(wall_time, &mut rest),
+            Engine::Tape(tape) => {
+                let flow = tape.play(&call);
+                rest = rest.split_off(rest.len() - tape.waiting(rest.len()));
+                flow
+            }
+        };
         let mut notes = Vec::new();
         if let Some(watcher) = &mut self.watcher {
-            watcher.see(Direction::Received, bytes, &mut notes);
+            let taken = &waiting[..waiting.len() - rest.len()];
+            watcher.see(Direction::Received, taken, &mut notes);
         }
-        let flow = match &mut self.engine {
-            Engine::Library(tunnel) => tunnel.receive(wall_time, bytes),
-            Engine::Tape(tape) => tape.play(&TunnelCall::Receive),
-        };
-        self.pass(TunnelCall::Receive, flow, notes)
+        self.waiting = rest;
+        self.pass(call, flow, notes)
     }
 
     /// Encrypts plain text, or keeps it until the handshake allows that.
@@ -128,6 +163,7 @@ impl Channel {
             return Passage::default();
         }
         self.state = State::Closing;
+        self.waiting = Bytes::new();
         let flow = match &mut self.engine {
             Engine::Library(tunnel) => tunnel.close(wall_time),
             Engine::Tape(tape) => tape.play(&TunnelCall::Close),
@@ -161,6 +197,7 @@ impl Channel {
         let Flow { to_peer, effect, signed, secrets } = flow;
         if effect.error.is_some() {
             self.state = State::Broken;
+            self.waiting = Bytes::new();
         } else if effect.facts.is_some() {
             self.state = State::Open;
         }

@@ -8,6 +8,7 @@ mod identity;
 mod key_log;
 mod loan;
 mod provider;
+mod records;
 pub mod scout;
 mod sessions;
 mod suites;

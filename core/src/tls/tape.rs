@@ -50,6 +50,19 @@ impl Tape {
         Flow { to_peer, effect, signed, secrets: Vec::new() }
     }
 
+    /// Tells how many of the last `octets` received wait for the next call, in which they are read.
+    pub(super) fn waiting(&self, octets: usize) -> usize {
+        let calls = self.steps.iter().map(|step| &step.call);
+        let mut next = calls.take_while(|call| !matches!(call, TunnelCall::Receive));
+        let waiting = next.find_map(|call| match call {
+            TunnelCall::GoOn(waiting) => Some(*waiting),
+            TunnelCall::Start | TunnelCall::Receive | TunnelCall::Send(_) | TunnelCall::Close => {
+                None
+            }
+        });
+        waiting.filter(|waiting| *waiting < octets).unwrap_or(0)
+    }
+
     /// Gives a stand-in for the sessions that there were.
     pub(super) fn into_sessions(self) -> Sessions {
         Sessions::stand_in(self.session_left)

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, ServerConnection};
@@ -83,8 +84,11 @@ impl Pair {
     }
 
     fn receive(&mut self, bytes: &[u8]) {
-        let passage = self.tunnel.receive(NOW, bytes);
-        self.follow(passage);
+        let mut passage = Some(self.tunnel.receive(NOW, &Bytes::copy_from_slice(bytes)));
+        while let Some(next) = passage {
+            self.follow(next);
+            passage = self.tunnel.go_on(NOW);
+        }
     }
 
     /// Goes back and forth in pieces of `size` octets until nothing moves.
@@ -208,7 +212,7 @@ fn finished_and_the_text_that_waited_leave_together() {
         pair.send(b"QUIT\r\n");
         loop {
             let answer = pair.serve();
-            let passage = pair.tunnel.receive(NOW, &answer);
+            let passage = pair.tunnel.receive(NOW, &answer.into());
             let done = passage.effect.facts.is_some();
             pair.follow(passage);
             if done {
@@ -232,6 +236,39 @@ fn text_in_the_read_that_completes_the_handshake_is_not_lost() {
     pair.receive(&last);
     assert!(pair.facts.is_some());
     assert_eq!(pair.heard, b"220 mx\r\n");
+}
+
+/// What breaks TLS right behind the handshake or behind text comes after what the session says to
+/// that, also in one read.
+#[test]
+fn a_read_stops_where_the_session_may_answer() {
+    for version in VERSIONS {
+        let mut pair = Pair::new(&setup(version, &[Group::X25519]), &server(), 1);
+        let mut flight = pair.serve();
+        if version == TlsVersion::Tls12 {
+            pair.receive(&flight);
+            flight = pair.serve();
+        }
+        flight.extend(b"no TLS");
+        let passage = pair.tunnel.receive(NOW, &flight.into());
+        assert_eq!((passage.effect.facts.is_some(), &passage.effect.error), (true, &None));
+        pair.follow(passage);
+        pair.send(b"EHLO x\r\n");
+        pair.serve();
+        assert_eq!(pair.server_heard(), b"EHLO x\r\n");
+        let passage = pair.tunnel.go_on(NOW).expect("something waits");
+        assert_eq!(passage.effect.error, Some(TlsError::NotTls));
+        assert!(pair.tunnel.go_on(NOW).is_none() && !pair.tunnel.waits());
+
+        let mut pair = Pair::new(&setup(version, &[Group::X25519]), &server(), 1);
+        pair.settle(usize::MAX);
+        pair.server_says(b"250 x\r\n");
+        pair.server.send_close_notify();
+        let last = pair.serve().into();
+        let passage = pair.tunnel.receive(NOW, &last);
+        assert_eq!((&passage.effect.text[..], passage.effect.ended), (&b"250 x\r\n"[..], false));
+        assert!(pair.tunnel.go_on(NOW).is_some_and(|passage| passage.effect.ended));
+    }
 }
 
 #[test]

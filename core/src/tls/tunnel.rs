@@ -22,6 +22,7 @@ use super::groups;
 use super::key_log::Secret;
 use super::loan::{Loan, Record, lend};
 use super::provider::Setup;
+use super::records::Records;
 use super::sessions::Sessions;
 use super::suites::Suite;
 
@@ -31,6 +32,7 @@ pub(super) struct Tunnel {
     /// What arrived and was not consumed. rustls keeps offsets into it between calls: it always
     /// gets this very buffer, shortened only at the front and only as it says.
     incoming: Vec<u8>,
+    records: Records,
     /// Plain text that waits for the handshake.
     unsent: Vec<u8>,
     closing: bool,
@@ -71,6 +73,7 @@ impl Tunnel {
         let mut tunnel = Self {
             conn,
             incoming: Vec::new(),
+            records: Records::default(),
             unsent: Vec::new(),
             closing: false,
             open: false,
@@ -78,37 +81,48 @@ impl Tunnel {
             loan,
             setup: setup.clone(),
         };
-        let flow = tunnel.process(wall_time);
+        let mut flow = Flow::default();
+        tunnel.process(wall_time, &mut flow);
         Ok((tunnel, flow))
     }
 
-    /// Takes bytes from the peer.
-    pub(super) fn receive(&mut self, wall_time: WallTime, bytes: &[u8]) -> Flow {
-        if !self.open {
-            self.handshake_octets += bytes.len();
+    /// Takes bytes from the peer, record by record, up to the first record that whoever calls may
+    /// want to answer; the others stay in `bytes`.
+    pub(super) fn receive(&mut self, wall_time: WallTime, bytes: &mut Bytes) -> Flow {
+        let mut flow = Flow::default();
+        while let Some(piece) = self.records.cut(bytes) {
+            if !self.open {
+                self.handshake_octets += piece.len();
+            }
+            let too_much = self.incoming.len() + piece.len() > limits::TLS_INPUT;
+            if too_much || self.handshake_octets > limits::HANDSHAKE {
+                flow.effect.error = Some(TlsError::Limit);
+                break;
+            }
+            self.incoming.extend_from_slice(&piece);
+            self.process(wall_time, &mut flow);
+            let TunnelEffect { text, facts, ended, error, .. } = &flow.effect;
+            if facts.is_some() || !text.is_empty() || *ended || error.is_some() {
+                break;
+            }
         }
-        let too_much = self.incoming.len() + bytes.len() > limits::TLS_INPUT;
-        if too_much || self.handshake_octets > limits::HANDSHAKE {
-            let error = Some(TlsError::Limit);
-            return Flow {
-                effect: TunnelEffect { error, ..TunnelEffect::default() },
-                ..Flow::default()
-            };
-        }
-        self.incoming.extend_from_slice(bytes);
-        self.process(wall_time)
+        flow
     }
 
     /// Encrypts plain text, or keeps it until the handshake allows that.
     pub(super) fn send(&mut self, wall_time: WallTime, plain: &[u8]) -> Flow {
         self.unsent.extend_from_slice(plain);
-        self.process(wall_time)
+        let mut flow = Flow::default();
+        self.process(wall_time, &mut flow);
+        flow
     }
 
     /// Says close_notify (RFC 8446 section 6.1).
     pub(super) fn close(&mut self, wall_time: WallTime) -> Flow {
         self.closing = true;
-        self.process(wall_time)
+        let mut flow = Flow::default();
+        self.process(wall_time, &mut flow);
+        flow
     }
 
     /// Tells what is known of the connection; `None` before its handshake is complete.
@@ -154,25 +168,24 @@ impl Tunnel {
     }
 
     /// Turns rustls's crank until it wants something from the peer.
-    fn process(&mut self, wall_time: WallTime) -> Flow {
-        let (mut flow, mut text) = (Flow::default(), Vec::new());
+    fn process(&mut self, wall_time: WallTime, flow: &mut Flow) {
+        let mut text = Vec::new();
         if let Some(loan) = &mut self.loan {
             loan.wall_time = wall_time;
         }
         let stored = self.sessions_stored();
-        while self.turn(&mut flow, &mut text) {}
-        flow.effect.session_stored = self.sessions_stored() > stored;
+        while self.turn(flow, &mut text) {}
+        flow.effect.session_stored |= self.sessions_stored() > stored;
         if !self.open && !self.conn.is_handshaking() {
-            // Also if what came behind it in the same read is an error.
+            // Also if what came behind it in the same record is an error.
             self.open = true;
             flow.effect.facts = self.facts();
         }
         if flow.effect.error.is_some() {
-            self.flush_alert(&mut flow, &mut text);
+            self.flush_alert(flow, &mut text);
         }
-        self.disclose(&mut flow);
+        self.disclose(flow);
         flow.effect.text = text.into();
-        flow
     }
 
     /// Takes out what was noted while rustls ran. In TLS 1.2 all of it was on the wire too.
@@ -182,7 +195,7 @@ impl Tunnel {
         flow.signed.append(&mut record.signed);
         let disclosures = std::mem::take(&mut record.disclosures);
         if self.conn.protocol_version() == Some(ProtocolVersion::TLSv1_3) {
-            flow.effect.disclosures = disclosures;
+            flow.effect.disclosures.extend(disclosures);
         }
         flow.effect.session_left = !sessions.is_empty();
     }

@@ -64,6 +64,7 @@ impl fmt::Display for TunnelStep {
         match call {
             TunnelCall::Start => f.write_str(" start")?,
             TunnelCall::Receive => f.write_str(" receive")?,
+            TunnelCall::GoOn(octets) => write!(f, " go-on {octets}")?,
             TunnelCall::Send(text) => write!(f, " send {}", Quoted(text))?,
             TunnelCall::Close => f.write_str(" close")?,
         }
@@ -256,6 +257,7 @@ pub(super) fn read_step(text: &str) -> Result<TunnelStep, NotAnInput> {
     let call = match words.next()? {
         "start" => TunnelCall::Start,
         "receive" => TunnelCall::Receive,
+        "go-on" => TunnelCall::GoOn(words.parse()?),
         "send" => TunnelCall::Send(words.octets()?.into()),
         "close" => TunnelCall::Close,
         _ => return Err(NotAnInput),
@@ -308,6 +310,7 @@ mod tests {
     fn steps_round_trip() {
         let none = TunnelEffect::default;
         round_trips(TunnelCall::Start, 0, none());
+        round_trips(TunnelCall::GoOn(71), 0, none());
         round_trips(TunnelCall::Send(Bytes::from_static(b"EHLO \"a b\"\r\n")), 41, none());
         round_trips(TunnelCall::Send(Bytes::from_static(b"\0")), 1, none());
         let plain = TlsFacts {
@@ -372,6 +375,7 @@ mod tests {
             "t4 receive facts version TLSv1.3 suite 4866 proof none chain 0",
             "t4 receive facts version TLSv1.3 suite 4866 proof proved",
             "t4 receive odd",
+            "t4 go-on",
         ] {
             assert_eq!(read_step(text), Err(NotAnInput), "{text}");
         }
