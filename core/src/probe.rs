@@ -29,6 +29,13 @@ impl Probe {
         Self::with_tapes(config, seed, wall_time, None)
     }
 
+    /// Counts the octets that were received and are held until more of them come: text, TLS and
+    /// streams of DNS. What was read of them is not counted. At most
+    /// [`BUFFERED`](crate::limits::BUFFERED) for each open transport, whoever is at its other end.
+    pub fn buffered(&self) -> usize {
+        self.resolver.buffered() + self.visit.buffered()
+    }
+
     /// Begins a probe whose TLS is played from tapes, if there are any.
     pub(crate) fn with_tapes(
         config: Config,

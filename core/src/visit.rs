@@ -133,6 +133,16 @@ impl Visit {
         matches!(self.state, State::Over)
     }
 
+    /// Counts the octets received and held.
+    pub(crate) fn buffered(&self) -> usize {
+        match &self.state {
+            State::Approaching(approach, _) => approach.buffered(),
+            State::Leaving(farewell, ..) => farewell.buffered(),
+            State::Inspecting(inspection) => inspection.buffered(),
+            State::Routing | State::Pausing(..) | State::Over => 0,
+        }
+    }
+
     pub(crate) fn deadline(&self) -> (Instant, &'static str) {
         match &self.state {
             State::Routing => self.route.deadline(),

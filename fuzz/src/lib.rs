@@ -20,7 +20,9 @@ use tlsfinger_core::destination::{Destination, Place};
 use tlsfinger_core::machine::{LookupId, Stop, TransportId};
 use tlsfinger_core::report::Report;
 use tlsfinger_core::trace::Trace;
-use tlsfinger_core::{Input, Instant, IoError, IoErrorKind, Machine, Output, Probe, WallTime};
+use tlsfinger_core::{
+    Input, Instant, IoError, IoErrorKind, Machine, Output, Probe, Scan, WallTime, limits,
+};
 
 pub use dialogue::{reply, session, tunnel};
 pub use dnssec::dnssec;
@@ -172,7 +174,24 @@ struct World<M> {
     waits_until: Option<Instant>,
 }
 
-impl<M: Machine> World<M> {
+/// A machine that tells how much it holds.
+trait Buffers: Machine {
+    fn buffered(&self) -> usize;
+}
+
+impl Buffers for Probe {
+    fn buffered(&self) -> usize {
+        self.buffered()
+    }
+}
+
+impl Buffers for Scan {
+    fn buffered(&self) -> usize {
+        self.buffered()
+    }
+}
+
+impl<M: Buffers> World<M> {
     fn new(machine: M) -> Self {
         Self {
             machine,
@@ -219,6 +238,12 @@ impl<M: Machine> World<M> {
 
     /// Takes all outputs that an input with `size` octets caused, and holds them to the contract.
     fn drain(&mut self, size: usize) {
+        self.take(size);
+        let open = self.open.difference(&self.closed).count();
+        assert!(self.machine.buffered() <= open * limits::BUFFERED, "buffers are bounded");
+    }
+
+    fn take(&mut self, size: usize) {
         for _ in 0..size + 512 {
             match self.machine.poll_output() {
                 Output::Open(id, _) => assert!(self.open.insert(id), "ids are never reused"),

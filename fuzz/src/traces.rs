@@ -12,7 +12,7 @@ use tlsfinger_core::config::Level;
 use tlsfinger_core::machine::{Endpoint, Stop, TransportId};
 use tlsfinger_core::report::{Event, Report, Status, TlsNote};
 use tlsfinger_core::trace::{Header, Trace};
-use tlsfinger_core::{Input, Instant, IoError, IoErrorKind, Machine, Output, Probe};
+use tlsfinger_core::{Input, Instant, IoError, IoErrorKind, Machine, Output, Probe, limits};
 
 use crate::{Steps, World};
 
@@ -257,6 +257,9 @@ pub(crate) fn play(
             input => probe.handle_input(*at, input.clone()),
         }
         drain(&mut probe, &mut outcome);
+        let closed = |id: &&TransportId| outcome.closed.contains(id);
+        let open = outcome.streams.len() - outcome.streams.iter().filter(closed).count();
+        assert!(probe.buffered() <= open * limits::BUFFERED, "buffers are bounded");
     }
     outcome
 }

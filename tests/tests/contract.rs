@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tlsfinger_core::config::{Config, Groups, Policy, Reuse};
+use tlsfinger_core::config::{Config, Groups, Policy, Reuse, ScanConfig, ScanLimits};
+use tlsfinger_core::destination::{Destination, Place};
 use tlsfinger_core::machine::{Job, LookupId, Stop, TransportId};
 use tlsfinger_core::report::Group;
-use tlsfinger_core::{Input, Instant, Machine, Output, Probe, Seed, limits};
+use tlsfinger_core::{Input, Instant, Machine, Output, Probe, Scan, Seed, WallTime, limits};
 use tlsfinger_tests::peer::{Answer, Script, TlsSetup};
 use tlsfinger_tests::playbook::*;
 use tlsfinger_tests::referee::Referee;
@@ -32,6 +33,54 @@ fn greeted_soon() -> Probe {
     probe.handle_input(Instant::from_micros(0), found);
     probe.handle_input(Instant::from_micros(20_000), opened(0));
     probe
+}
+
+#[test]
+fn what_a_probe_holds_is_counted() {
+    let mut probe = greeted_soon();
+    let mut after = |bytes: &[u8]| {
+        let input = Input::Received(TransportId(0), Bytes::copy_from_slice(bytes));
+        probe.handle_input(Instant::from_micros(30_000), input);
+        probe.buffered()
+    };
+    assert_eq!(after(b""), 0);
+    // The text of a line, and a line under way.
+    assert_eq!(after(b"220-mx\r\n220 h"), 2 + 5);
+    assert_eq!(after(b"i\r\n250-mx\r\n250-STARTTLS\r\n"), 2 + 9 + 8 + 2);
+    assert_eq!(after(b"250 x\r\n220 go\r\n"), 0);
+    // A record under way.
+    assert_eq!(after(&[22, 3, 3, 0, 99, 2, 0]), 7);
+    // What is no TLS ends it.
+    assert_eq!(after(&[0; 200]), 0);
+}
+
+/// A session that waits before its handshake counts what a server says meanwhile, and holds none of it.
+#[test]
+fn a_session_that_waits_holds_nothing() {
+    let limits = ScanLimits { both_keys: true, connections: 2, ..ScanLimits::default() };
+    let config = ScanConfig { probe: setting::config(), limits, ..ScanConfig::default() };
+    let mut scan = Scan::new(config, [1; 32], WallTime(1_800_000_000));
+    let host = "192.0.2.1".to_owned();
+    let place = Place::Inet { host: host.clone(), literal: true, service: None, port: 25 };
+    let destination = Destination { text: host, place };
+    let job = Job { number: 1, destination, matches: Vec::new(), pins: Vec::new() };
+    let now = Instant::from_micros(1);
+    scan.handle_input(now, Input::Add(Box::new(job)));
+    let mut hellos = vec![];
+    for id in 0..2 {
+        let words = ["220 mx\r\n", "250-mx\r\n250 STARTTLS\r\n", "220 go\r\n"];
+        scan.handle_input(now, opened(id));
+        for word in words {
+            scan.handle_input(now, received(id, word));
+        }
+        let hello = |output: &Output| matches!(output, Output::Send(_, it) if it[0] == 22);
+        hellos.push(drain(&mut scan).iter().any(hello));
+    }
+    assert_eq!(hellos, [true, false], "the second waits");
+    for _ in 0..100 {
+        scan.handle_input(now, received(1, "x".repeat(limits::READ)));
+    }
+    assert_eq!(scan.buffered(), 0);
 }
 
 #[test]

@@ -97,6 +97,15 @@ impl Inspection {
         is_over.then_some(Inspected)
     }
 
+    /// Counts the octets received and held.
+    pub(crate) fn buffered(&self) -> usize {
+        match &self.stage {
+            Stage::Idle => 0,
+            Stage::Approaching(_, approach) => approach.buffered(),
+            Stage::Leaving(_, farewell) => farewell.buffered(),
+        }
+    }
+
     /// Lets the present connection take an input; `true` if something else begins.
     fn advance(&mut self, cx: &mut Cx, input: &Input) -> bool {
         match std::mem::replace(&mut self.stage, Stage::Idle) {

@@ -272,6 +272,11 @@ impl Client {
         queries.into_iter().chain(streams).min().unwrap_or((Instant::NEVER, "for a DNS answer"))
     }
 
+    /// Counts the octets received and held.
+    pub(crate) fn buffered(&self) -> usize {
+        self.servers.iter().filter_map(|it| it.stream.as_ref()).map(Stream::buffered).sum()
+    }
+
     fn handle_stream(&mut self, cx: &mut Cx, server: usize, news: &News<'_>) {
         let Some(stream) = self.servers[server].stream.as_mut() else { return };
         match news {

@@ -72,6 +72,11 @@ struct Task {
 }
 
 impl Resolver {
+    /// Counts the octets received and held.
+    pub(crate) fn buffered(&self) -> usize {
+        self.client.buffered()
+    }
+
     /// `matters` tells whether the security of answers matters to the caller, `repeatable` whether
     /// all randomness has to be that of the run.
     pub(crate) fn new(lookup: &config::Lookup, matters: bool, repeatable: bool) -> Self {

@@ -119,6 +119,11 @@ impl Stream {
         Arrived { messages: self.messages(&decrypted.text), secured: decrypted.secured, over }
     }
 
+    /// Counts the octets received and held.
+    pub(crate) fn buffered(&self) -> usize {
+        self.unread.len() + self.tls.as_ref().map_or(0, Layer::buffered)
+    }
+
     fn messages(&mut self, bytes: &[u8]) -> Vec<(QueryId, Bytes)> {
         self.unread.extend_from_slice(bytes);
         let mut messages = Vec::new();
@@ -209,5 +214,7 @@ mod tests {
         ids.iter().for_each(|id| stream.forget(later, *id));
         assert_eq!(stream.idle_until(), later + limits::DNS_IDLE);
         assert!(stream.messages(&bytes).is_empty());
+        assert!(stream.messages(&[0, 9, 1]).is_empty());
+        assert_eq!(stream.buffered(), 3);
     }
 }

@@ -133,6 +133,11 @@ impl Layer {
         Some(self.follow(cx, passage))
     }
 
+    /// Counts the octets received and held.
+    pub(crate) fn buffered(&self) -> usize {
+        self.channel.buffered()
+    }
+
     pub(crate) fn send(&mut self, cx: &mut Cx, text: &[u8]) {
         let passage = self.channel.send(cx.wall_time(), text);
         self.follow(cx, passage);

@@ -107,6 +107,15 @@ pub(super) struct Told {
 }
 
 impl Desk {
+    /// Counts the octets received and held.
+    pub(super) fn buffered(&self) -> usize {
+        let of = |state: &State| match state {
+            State::Running(visit) => visit.buffered(),
+            State::Waiting(_) => 0,
+        };
+        self.errands.values().map(|errand| of(&errand.state)).sum()
+    }
+
     pub(super) fn new(limits: &ScanLimits, connections: usize) -> Self {
         Self {
             connections,

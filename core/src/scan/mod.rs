@@ -57,6 +57,12 @@ pub struct Scan {
 }
 
 impl Scan {
+    /// Counts the octets that were received and are held, as
+    /// [`Probe::buffered`](crate::Probe::buffered) does.
+    pub fn buffered(&self) -> usize {
+        self.resolver.buffered() + self.desk.buffered()
+    }
+
     /// Begins a scan; its first outputs are queued already. Seed and wall time are those of
     /// [`Probe::new`](crate::Probe::new).
     pub fn new(mut settings: ScanConfig, seed: Seed, wall_time: WallTime) -> Self {

@@ -82,6 +82,11 @@ impl Approach {
         self.0.abort(cx);
     }
 
+    /// Counts the octets received and held.
+    pub(crate) fn buffered(&self) -> usize {
+        self.0.buffered()
+    }
+
     /// Tells what the server answered to the question of a scout.
     pub(crate) fn flight(&self) -> Option<&Flight> {
         self.0.flight()

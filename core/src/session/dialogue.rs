@@ -79,6 +79,8 @@ pub(super) struct Dialogue {
     cache: SessionCache,
     session_key: Option<SessionKey>,
     session_saved: bool,
+    /// Octets of text that came while the dialogue was held.
+    unheard: usize,
     /// Octets of the dialogue so far.
     said: usize,
     observation: Observation,
@@ -121,6 +123,7 @@ impl Dialogue {
             cache,
             session_key: None,
             session_saved: false,
+            unheard: 0,
             said: 0,
             observation: Observation::new(peer, offer),
             plan,
@@ -190,6 +193,11 @@ impl Dialogue {
     /// Ends the session at once.
     pub(super) fn abort(&mut self, cx: &mut Cx) {
         self.stream.close(cx);
+    }
+
+    /// Counts the octets received and held.
+    pub(super) fn buffered(&self) -> usize {
+        self.reader.buffered() + self.ehlo.buffered() + self.stream.buffered()
     }
 
     pub(super) fn observation(&self) -> &Observation {
@@ -277,7 +285,7 @@ impl Dialogue {
     fn start_tls(&mut self, cx: &mut Cx) {
         // Whatever came behind the reply to STARTTLS, unfinished lines included, was not said
         // under TLS and must never be taken for it (RFC 3207 section 4.2, CVE-2011-0411).
-        let octets = self.reader.discard();
+        let octets = self.reader.discard().saturating_add(self.unheard);
         if octets > 0 {
             self.observation.text_before_tls = octets;
             if self.plan.scout.is_none() {
@@ -330,7 +338,12 @@ impl Dialogue {
     /// Puts what arrived where the steps look for it.
     fn take(&mut self, cx: &mut Cx, arrival: Arrival) {
         self.opened |= arrival.opened;
-        self.reader.push(&arrival.text);
+        if self.is_held() {
+            // Nobody will read it: only how much it is counts.
+            self.unheard = self.unheard.saturating_add(arrival.text.len());
+        } else {
+            self.reader.push(&arrival.text);
+        }
         if let Some(facts) = arrival.secured {
             self.secured = true;
             if facts.resumed {

@@ -40,6 +40,11 @@ impl EhloReader {
         }
     }
 
+    /// Counts the octets received and held.
+    pub(crate) fn buffered(&self) -> usize {
+        self.server_name.iter().chain(&self.keywords).map(Bytes::len).sum()
+    }
+
     /// Ends with the complete reply.
     pub(crate) fn finish(self, reply: Reply) -> Capabilities {
         Capabilities {

@@ -34,6 +34,11 @@ impl Farewell {
         self.0.handle(cx, input).map(|_| Over)
     }
 
+    /// Counts the octets received and held.
+    pub(crate) fn buffered(&self) -> usize {
+        self.0.buffered()
+    }
+
     /// Tells the TLS connection.
     pub(crate) fn tls(&self) -> Option<&TlsFacts> {
         self.0.observation().tls.as_deref()

@@ -76,6 +76,11 @@ impl ReplyReader {
         Ok(Some(self.take_line(&raw)))
     }
 
+    /// Counts the octets received and held.
+    pub(crate) fn buffered(&self) -> usize {
+        self.unread.len() + self.line.len() + self.text.len()
+    }
+
     /// Takes out everything that arrived behind the last complete line, and forgets the reply
     /// under way. Returns how many octets were dropped.
     pub(crate) fn discard(&mut self) -> usize {

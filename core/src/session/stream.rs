@@ -216,6 +216,16 @@ impl Stream {
         cx.close(self.transport);
     }
 
+    /// Counts the octets received and held.
+    pub(super) fn buffered(&self) -> usize {
+        match &self.layer {
+            Layer::Plain => 0,
+            Layer::Tls(channel) => channel.buffered(),
+            Layer::Scout(scout) => scout.buffered(),
+            Layer::Handover(handover) => handover.buffered(),
+        }
+    }
+
     /// Ends the stream's life here and gives the TLS sessions back.
     pub(super) fn into_sessions(self) -> Option<Sessions> {
         match self.layer {

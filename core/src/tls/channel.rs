@@ -184,12 +184,13 @@ impl Channel {
         }
     }
 
-    #[cfg(test)]
-    pub(super) fn incoming_octets(&self) -> usize {
-        match &self.engine {
-            Engine::Library(tunnel) => tunnel.incoming_octets(),
+    /// Counts the octets received and held.
+    pub(crate) fn buffered(&self) -> usize {
+        let incoming = match &self.engine {
+            Engine::Library(tunnel) => tunnel.buffered(),
             Engine::Tape(_) => 0,
-        }
+        };
+        incoming + self.waiting.len() + self.watcher.as_ref().map_or(0, Watcher::buffered)
     }
 
     /// Passes on what came of a call, with what there is to note behind what was noted before it.

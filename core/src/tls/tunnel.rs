@@ -162,8 +162,8 @@ impl Tunnel {
         self.loan.as_ref().map_or(0, |loan| loan.sessions.stored())
     }
 
-    #[cfg(test)]
-    pub(super) fn incoming_octets(&self) -> usize {
+    /// Counts the octets received and held.
+    pub(super) fn buffered(&self) -> usize {
         self.incoming.len()
     }
 

@@ -86,6 +86,11 @@ impl Watcher {
         }
     }
 
+    /// Counts the octets of the server that are held.
+    pub(super) fn buffered(&self) -> usize {
+        self.received.record.len() + self.received.message.len()
+    }
+
     /// Sees the handshake become complete.
     pub(super) fn complete(&mut self, notes: &mut Vec<TlsNote>) {
         self.complete = true;

@@ -68,6 +68,11 @@ impl Handover {
         self.daemon
     }
 
+    /// Counts the octets received and held.
+    pub(super) fn buffered(&self) -> usize {
+        self.input.len()
+    }
+
     /// Takes an input; `server` is the transport to be handed over.
     pub(super) fn handle(
         &mut self,

@@ -171,6 +171,11 @@ impl FlightReader {
         &self.flight
     }
 
+    /// Counts the octets received and held.
+    pub(super) fn buffered(&self) -> usize {
+        self.records.len() + self.messages.len()
+    }
+
     /// Takes a piece; `true` if the flight ended by it.
     pub(super) fn receive(&mut self, octets: &[u8]) -> bool {
         if self.flight.end != FlightEnd::Cut {

@@ -29,6 +29,11 @@ pub struct Scout {
 }
 
 impl Scout {
+    /// Counts the octets received and held.
+    pub(crate) fn buffered(&self) -> usize {
+        self.reader.buffered()
+    }
+
     /// Begins; the octets are what goes to the server first.
     pub fn start(hello: Arc<ScoutHello>, random: [u8; 32]) -> (Self, Bytes) {
         let octets = hello.encode(&random);
