@@ -106,7 +106,7 @@ impl Frame {
                 json!({ "peer": peer(at), "why": why })
             }).collect::<Value>(),
             "sessions": report.sessions.iter().map(|session| {
-                session::session(session, report.level, self.digest, certificate)
+                session::session(session, report, self.digest, certificate)
             }).collect::<Value>(),
         });
         if let Outcome::Enumerated(found) = &report.outcome {

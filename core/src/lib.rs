@@ -108,7 +108,6 @@
 //!    same outputs, byte for byte. Ids, nonces, shuffles and the secrets of elliptic-curve key
 //!    shares always come from the core's generator; those of ML-KEM do so in runs that are
 //!    [`repeatable`](config::Config::repeatable), and come from the system otherwise.
-//!
 //! 8. A machine that takes many destinations says by [`Output::Want`] for how many more it has
 //!    room. Each that is given by [`Input::Add`] before [`Output::Done`] comes to exactly one
 //!    [`Output::Finished`], however the run ends.
@@ -125,10 +124,11 @@
 //! - [`resolve`] finds the servers, their addresses and TLSA records, and which answers were secure.
 //! - [`session`] is one connection: approach, judgement, farewell. [`tls`] turns its bytes.
 //! - [`cert`] reads certificates as data, [`judge`] holds them against the policy.
-//! - [`hygiene`] looks at the SMTP around TLS, if that is asked for.
+//! - [`hygiene`] looks at the SMTP around TLS, and [`enumerate`] at all that a server accepts, if that
+//!   is asked for.
 //! - [`report`] holds what is found out: events as they happen, and the report at the end.
 //! - [`Probe`] puts them together for one destination, [`Survey`] for every server of one, [`Scan`]
-//!   for many destinations.
+//!   for many destinations, [`Enumerator`] for one server by many connections.
 //!
 //! Inside, inputs go down as calls, results come up as return values, and effects go out through
 //! one queue. A child machine speaks to its parent once, at its end; then its parent starts what

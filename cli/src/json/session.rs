@@ -4,11 +4,11 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tlsfinger_core::Instant;
 use tlsfinger_core::cert::Digest;
-use tlsfinger_core::config::{Level, ServerCertificates, ServerKeys};
+use tlsfinger_core::config::{ServerCertificates, ServerKeys};
 use tlsfinger_core::judge::{Match, NameProblem};
 use tlsfinger_core::report::{
-    Alert, Direction, HandshakeError, KeyProof, Session, SignatureScheme, Step, StepProblem,
-    StreamEnd, TlsError, TlsFacts, Verdict,
+    Alert, Direction, HandshakeError, KeyProof, Report, Session, SignatureScheme, Step,
+    StepProblem, StreamEnd, TlsError, TlsFacts, Verdict,
 };
 use tlsfinger_core::resolve::Tlsa;
 use tlsfinger_core::session::{Capabilities, Reply};
@@ -23,7 +23,7 @@ use crate::status::exit_status;
 /// Tells a session; `certificate` tells a certificate.
 pub(super) fn session(
     session: &Session,
-    level: Level,
+    report: &Report,
     digest: Digest,
     certificate: &mut dyn FnMut(&Bytes) -> Value,
 ) -> Value {
@@ -36,8 +36,8 @@ pub(super) fn session(
         "level": target.level.word(),
         "reference_names": target.match_names,
         "tlsa": target.tlsa.as_deref().map(|set| tlsa_set(set, verdict.and_then(matched_record))),
-        "exit_status": exit_status(session.conclusion(level)),
-        "result_type": session.result_type(level).map(|result| result.to_string()),
+        "exit_status": exit_status(session.conclusion(report.level)),
+        "result_type": session.result_type(report.level).map(|result| result.to_string()),
         "dialogue": observation.dialogue.iter().map(|utterance| json!({
             "from": match utterance.direction {
                 Direction::Sent => "client",
@@ -85,12 +85,13 @@ pub(super) fn session(
         "verdict": verdict.map(judged),
         "scouted": session.scouted.as_deref().map(|it| scouted(it, digest, certificate)),
         "hygiene": session.hygiene.as_deref().map(hygiene),
-        "timings": timings(session.began, &observation.times),
+        "timings": timings(report.started, session.began, &observation.times),
     })
 }
 
-/// Tells how long each step took, in order.
-fn timings(began: Instant, times: &[(Step, Instant)]) -> Value {
+/// Tells when a session began, counted from the destination's beginning, and how long each step took,
+/// in order.
+fn timings(started: Instant, began: Instant, times: &[(Step, Instant)]) -> Value {
     let mut since = began;
     let steps = times.iter().map(|(step, at)| {
         let took = milliseconds(at.since(since));
@@ -98,7 +99,7 @@ fn timings(began: Instant, times: &[(Step, Instant)]) -> Value {
         json!({ "step": step_word(*step), "milliseconds": took })
     });
     let steps: Value = steps.collect();
-    json!({ "began": milliseconds(began.since(Instant::START)), "steps": steps })
+    json!({ "began": milliseconds(began.since(started)), "steps": steps })
 }
 
 pub(super) fn reply(reply: &Reply) -> Value {
@@ -258,5 +259,21 @@ fn matched_record(verdict: &Verdict) -> Option<&Tlsa> {
         Match::DaneEe(tlsa) | Match::DaneTa(_, tlsa) | Match::DaneTaKey(_, tlsa) => Some(tlsa),
         Match::RawKey(tlsa) => Some(tlsa),
         Match::Fingerprint(_) | Match::Anchor(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_of_a_scan_begin_with_their_destination() {
+        let at = |seconds| Instant::from_elapsed(std::time::Duration::from_secs(seconds));
+        let told = timings(at(60), at(62), &[(Step::Connect, at(63)), (Step::Greeting, at(66))]);
+        assert_eq!(told["began"], 2000.0);
+        assert_eq!(told["steps"][0]["milliseconds"], 1000.0);
+        assert_eq!(told["steps"][1]["milliseconds"], 3000.0);
+        // A shared one was made before.
+        assert_eq!(timings(at(60), at(5), &[])["began"], 0.0);
     }
 }

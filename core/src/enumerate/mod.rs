@@ -1,10 +1,11 @@
 //! All that a server accepts (`--enumerate`): versions, suites, groups, signatures, certificates and
 //! what else its hello says, by scouts that ask again and again without what was accepted.
 //!
-//! `tracks` holds the questions as plain state machines, `grade` holds the findings against RFC 9325 and
-//! RFC 8996, and this file makes the connections.
+//! `tracks` and `lists` hold the questions as plain state machines, `grade` holds the findings against
+//! RFC 9325 and RFC 8996, `revisit` makes whole sessions, and this file makes the connections.
 
 mod grade;
+mod lists;
 mod revisit;
 mod tracks;
 

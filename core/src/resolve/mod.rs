@@ -56,6 +56,7 @@ mod message;
 mod name;
 mod note;
 mod order;
+mod outcome;
 mod policy;
 mod query;
 mod resolver;

@@ -14,6 +14,7 @@ use super::error::{DnsProblem, Trouble};
 use super::message::{self, Flags, Received, Reply};
 use super::name::Question;
 use super::note::LookupNote;
+use super::outcome::{Came, judge, weight};
 use super::stream::{Arrived, Stream};
 use super::tls::Demand;
 use crate::context::Cx;
@@ -380,7 +381,8 @@ impl Client {
             });
         }
         query.truncated |= received == Received::Truncated;
-        match judge(received, &attempt, query.manner) {
+        let tcp = attempt.via == Via::Stream;
+        match judge(received, tcp, attempt.edns, !query.manner.edns_only) {
             Came::Nothing => {}
             Came::Trouble(trouble) => {
                 self.servers[attempt.server].silent = false;
@@ -548,65 +550,4 @@ enum News<'a> {
 enum Part<'a> {
     Message(&'a Bytes),
     Over(DnsProblem),
-}
-
-/// What an attempt came to.
-enum Came {
-    Nothing,
-    Trouble(Trouble),
-    /// The same server wants to be asked in another way.
-    Again {
-        tcp: bool,
-        edns: bool,
-    },
-    Answer(Reply),
-}
-
-const NOERROR: u16 = 0;
-const FORMERR: u16 = 1;
-const SERVFAIL: u16 = 2;
-const NXDOMAIN: u16 = 3;
-const NOTIMP: u16 = 4;
-const REFUSED: u16 = 5;
-const BADVERS: u16 = 16;
-
-fn judge(received: Received, attempt: &Attempt, manner: Manner) -> Came {
-    let tcp = attempt.via == Via::Stream;
-    let reply = match received {
-        Received::Foreign => return Came::Nothing,
-        Received::Truncated if tcp => return Came::Trouble(DnsProblem::Malformed.into()),
-        Received::Truncated => return Came::Again { tcp: true, edns: attempt.edns },
-        Received::Reply(reply) => reply,
-    };
-    let plain = attempt.edns && !manner.edns_only;
-    match reply.rcode {
-        NOERROR | NXDOMAIN if reply.records.is_some() => Came::Answer(reply),
-        // RFC 6891 section 7: whoever does not know EDNS answers so, and without OPT record.
-        FORMERR | NOTIMP if plain && !reply.edns => Came::Again { tcp, edns: false },
-        BADVERS if plain => Came::Again { tcp, edns: false },
-        rcode => {
-            let problem = match rcode {
-                NOERROR | NXDOMAIN => DnsProblem::Malformed,
-                SERVFAIL => DnsProblem::ServFail,
-                NOTIMP | REFUSED => DnsProblem::Refused,
-                rcode => DnsProblem::Rcode(rcode),
-            };
-            Came::Trouble(Trouble { problem, extended: reply.extended })
-        }
-    }
-}
-
-/// Tells how much a problem says about why there is no answer.
-fn weight(problem: &DnsProblem) -> u8 {
-    match problem {
-        DnsProblem::TimedOut => 0,
-        DnsProblem::Unreachable(_) | DnsProblem::Tls(_) => 1,
-        DnsProblem::Malformed => 2,
-        DnsProblem::NoSuchName
-        | DnsProblem::NoData
-        | DnsProblem::ServFail
-        | DnsProblem::Refused
-        | DnsProblem::Bogus(_)
-        | DnsProblem::Rcode(_) => 3,
-    }
 }
