@@ -213,7 +213,7 @@ pub enum Kind {
     Once,
     /// Does not offer STARTTLS.
     Bare,
-    /// Hangs up instead of a handshake.
+    /// Hangs up at the ClientHello.
     Lost,
     /// Hangs up at once.
     Gone,

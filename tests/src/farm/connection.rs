@@ -20,6 +20,8 @@ enum Layer {
     Tls(Box<ServerConnection>),
     /// Whatever comes is dropped.
     Deaf,
+    /// Whatever comes is the end: read, so that the system says goodbye and does not reset.
+    Leaving,
 }
 
 /// What a server does next.
@@ -64,6 +66,7 @@ impl Connection {
         let mut reaction = Reaction { bytes: Vec::new(), ends: false, secured: false };
         match &mut self.layer {
             Layer::Deaf => {}
+            Layer::Leaving => reaction.ends = true,
             Layer::Text => self.read_text(world, bytes, &mut reaction),
             Layer::Tls(_) => self.read_tls(bytes, &mut reaction),
         }
@@ -86,7 +89,7 @@ impl Connection {
                     reaction.bytes.extend_from_slice(b"220 ready\r\n");
                     match self.host.kind {
                         Kind::Silent => self.layer = Layer::Deaf,
-                        Kind::Lost => reaction.ends = true,
+                        Kind::Lost => self.layer = Layer::Leaving,
                         _ => {
                             let config = world.pki.config(self.host);
                             let connection = ServerConnection::new(config);
