@@ -5,7 +5,7 @@ use tlsfinger_core::enumerate::{
     Accepted, Enumeration, Finding, Order, SessionFacts, Severity, Subject, VersionFacts,
     WithoutSni,
 };
-use tlsfinger_core::tls::scout::{group_name, scheme_name};
+use tlsfinger_core::tls::scout::{Protocol, group_name, scheme_name};
 use tlsfinger_core::tls::{Suite, SuiteStatus};
 
 use crate::explain::{WIDTH, wrap};
@@ -59,16 +59,20 @@ pub(crate) fn table(found: &Enumeration) -> Vec<Message> {
 }
 
 fn version(facts: &VersionFacts, page: &mut Page) {
-    let VersionFacts { version, suites, order, groups, schemes, dh_bits } = facts;
+    let VersionFacts { version, suites, order, groups, groups_order, schemes, dh_bits } = facts;
     if suites.is_empty() {
         return page.line(Tone::Plain, &format!("{version}: not accepted"));
     }
-    let order = match order {
+    let order_words = |order: &Order| match order {
         Order::Unknown => "",
         Order::Server => ", in the server's order",
         Order::Client => ", in the client's order",
     };
-    page.line(Tone::Plain, &format!("{version}: {} suites{order}", suites.len()));
+    let count = match suites.len() {
+        1 => "1 suite".to_owned(),
+        count => format!("{count} suites"),
+    };
+    page.line(Tone::Plain, &format!("{version}: {count}{}", order_words(order)));
     for number in suites {
         let Some(suite) = Suite::by_number(*number) else {
             page.line(Tone::Plain, &format!("  0x{number:04x}"));
@@ -88,18 +92,23 @@ fn version(facts: &VersionFacts, page: &mut Page) {
             page.line(Tone::Plain, &format!("  {label}: {}", names.join(", ")));
         }
     };
-    list("groups", groups.iter().map(|group| self::group(*group)).collect());
+    let label = format!("groups{}", order_words(groups_order));
+    list(&label, groups.iter().map(|group| self::group(*group)).collect());
     list("signatures", schemes.iter().map(|scheme| self::scheme(*scheme)).collect());
     list("finite field", dh_bits.iter().map(|bits| format!("{bits} bits")).collect());
 }
 
 fn session(facts: &SessionFacts) -> String {
-    let resumed = match facts.resumed {
-        Some(true) => "resumed",
-        Some(false) => "not resumed",
-        None => "resumption unknown",
+    let word = |resumed: Option<bool>| match resumed {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "unknown",
     };
-    let mut words = format!("{}: {resumed}", facts.version);
+    let mut words = format!("{}: resumed", facts.version);
+    if facts.version < Protocol::TLS13 {
+        words += &format!(" by id: {},", word(facts.resumed_by_id));
+    }
+    words += &format!(" by ticket: {}", word(facts.resumed_by_ticket));
     if let Some(scheme) = facts.signature {
         words += &format!(", signature {}", self::scheme(scheme.0));
     }
@@ -107,14 +116,18 @@ fn session(facts: &SessionFacts) -> String {
         words += ", OCSP response stapled";
     }
     if let Some(ticket) = facts.tickets.last() {
-        let count = facts.tickets.len();
+        let count = match facts.tickets.len() {
+            1 => "1 ticket".to_owned(),
+            count => format!("{count} tickets"),
+        };
         let lifetime = ticket.lifetime.map(|seconds| format!(" for {seconds} s"));
         let lifetime = lifetime.unwrap_or_default();
-        let early = match ticket.early_data {
-            0 => "no early data".to_owned(),
-            octets => format!("early data up to {octets} octets"),
+        words += &format!(", {count}{lifetime}");
+        words += &match ticket.early_data {
+            _ if facts.version < Protocol::TLS13 => String::new(),
+            0 => ", no early data".to_owned(),
+            octets => format!(", early data up to {octets} octets"),
         };
-        words += &format!(", {count} tickets{lifetime}, {early}");
     }
     words
 }

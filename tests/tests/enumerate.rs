@@ -8,6 +8,7 @@ use tlsfinger_core::enumerate::{Enumeration, Order, Severity, Subject, WithoutSn
 use tlsfinger_core::report::Outcome;
 use tlsfinger_core::tls::scout::Protocol;
 use tlsfinger_core::{Enumerator, Output, limits};
+use tlsfinger_tests::certs::{self, KeyType};
 use tlsfinger_tests::peer::{Answer, Legacy, Refusal, Script, Tickets, TlsSetup};
 use tlsfinger_tests::setting;
 use tlsfinger_tests::world::{Link, Run, World};
@@ -54,9 +55,10 @@ fn everything_is_found_in_the_servers_order() {
     }
     assert_eq!(suites(Protocol::SSL3), []);
     for facts in found.versions.iter().filter(|facts| facts.version != Protocol::SSL3) {
-        let expected =
-            if facts.version == Protocol::TLS13 { Order::Unknown } else { Order::Server };
-        assert_eq!(facts.order, expected, "{}", facts.version);
+        assert_eq!(facts.order, Order::Server, "{}", facts.version);
+    }
+    for version in [Protocol::TLS13, Protocol::TLS12] {
+        assert_eq!(found.version(version).unwrap().groups_order, Order::Server, "{version}");
     }
     let tls12 = found.version(Protocol::TLS12).unwrap();
     assert_eq!(tls12.groups, server.groups);
@@ -90,6 +92,43 @@ fn the_clients_order_is_told_from_the_servers() {
         assert_eq!(facts.suites.iter().collect::<BTreeSet<_>>(), suites.iter().collect());
         assert_eq!(facts.order, order, "{suites:?} {follows_client}");
     }
+}
+
+#[test]
+fn the_order_of_groups_is_told_too() {
+    let table = [
+        // The order in which they are asked for could be anybody's.
+        (vec![29, 23, 24], false, Order::Server),
+        (vec![24, 23, 29], true, Order::Client),
+        (vec![23], true, Order::Unknown),
+    ];
+    for (groups, follows_client, order) in table {
+        let suites = [0x1302, 0x1301, 0xc02f];
+        let server = Legacy {
+            versions: vec![0x303, 0x304],
+            groups: groups.clone(),
+            follows_client,
+            ..Legacy::new(0x303, &suites)
+        };
+        let run = run(&setting::config(), server);
+        for version in [Protocol::TLS13, Protocol::TLS12] {
+            let facts = found(&run).version(version).unwrap();
+            assert_eq!(facts.groups_order, order, "{groups:?} {version}");
+            assert_eq!(facts.groups.iter().collect::<BTreeSet<_>>(), groups.iter().collect());
+        }
+        let suites_order = if follows_client { Order::Client } else { Order::Server };
+        assert_eq!(found(&run).version(Protocol::TLS13).unwrap().order, suites_order);
+    }
+}
+
+#[test]
+fn the_curve_of_a_certificate_hides_no_group() {
+    // It goes with every question, and this server likes it best.
+    let chain = certs::server(KeyType::P256).chain.iter().map(|der| der.to_vec().into()).collect();
+    let server = Legacy { groups: vec![23, 29, 24], chain, ..Legacy::new(0x303, &[0xc02b]) };
+    let run = run(&setting::config(), server);
+    let facts = found(&run).version(Protocol::TLS12).unwrap();
+    assert_eq!((&facts.groups[..], facts.groups_order), (&[23, 29, 24][..], Order::Server));
 }
 
 #[test]
@@ -161,22 +200,53 @@ fn servers_that_have_had_enough_are_left_alone() {
 
 #[test]
 fn sessions_are_resumed_and_tickets_read() {
+    let (yes, no) = (Some(true), Some(false));
+    // How sessions are given; of TLS 1.2 by id and by ticket, of TLS 1.3 by ticket; lifetimes of the
+    // ticket of TLS 1.2 and of those of TLS 1.3, which are in the library's debug text alone.
     let table = [
-        (TlsSetup::default().tickets(Tickets::Stored(2)), [Some(true), Some(true)], 2),
-        (TlsSetup::default().tickets(Tickets::None), [Some(false), Some(false)], 0),
+        (Tickets::Stored(2), (yes, no, None), (yes, vec![86_400; 2])),
+        (Tickets::Sealed(1), (yes, yes, Some(43_200)), (yes, vec![43_200])),
+        (Tickets::Useless(9), (yes, no, Some(7200)), (no, vec![7200])),
+        (Tickets::None, (no, no, None), (no, vec![])),
     ];
-    for (tls, resumed, tickets) in table {
+    for (tickets, (by_id, by_ticket, lifetime), (resumed, lifetimes)) in table {
+        let tls = TlsSetup::default().tickets(tickets);
         let run = run(&setting::config(), Script::smtp().tls(tls));
         let found = found(&run);
-        let seen: Vec<_> = found.sessions.iter().map(|facts| facts.resumed).collect();
-        assert_eq!(seen, resumed);
-        let tls13 = &found.sessions[0];
-        assert_eq!((tls13.version, tls13.tickets.len()), (Protocol::TLS13, tickets));
-        assert!(tls13.tickets.iter().all(|it| it.early_data == 0 && it.lifetime > Some(0)));
+        let [tls13, tls12] = &found.sessions[..] else { panic!("{:?}", found.sessions) };
+        assert_eq!((tls13.version, tls12.version), (Protocol::TLS13, Protocol::TLS12));
+        assert_eq!(
+            (tls12.resumed_by_id, tls12.resumed_by_ticket),
+            (by_id, by_ticket),
+            "{tickets:?}"
+        );
+        assert_eq!(tls12.tickets.iter().map(|it| it.lifetime).collect::<Vec<_>>(), {
+            lifetime.map(Some).into_iter().collect::<Vec<_>>()
+        });
+        assert_eq!((tls13.resumed_by_id, tls13.resumed_by_ticket), (None, resumed), "{tickets:?}");
+        let told: Vec<_> = tls13.tickets.iter().map(|it| it.lifetime).collect();
+        assert_eq!(told, lifetimes.into_iter().map(Some).collect::<Vec<_>>());
+        assert!(tls13.tickets.iter().all(|it| it.early_data == 0));
         assert_eq!(found.chains.len(), 1);
         // Nothing of these dialogues is told.
         assert_eq!(run.transcript(), [""; 0]);
     }
+}
+
+#[test]
+fn signatures_and_certificates_of_tls_13() {
+    let identity = certs::server(KeyType::Rsa2048);
+    let tls = TlsSetup::only_13().or_identity(identity);
+    let run_of_it = run(&setting::config(), Script::smtp().tls(tls));
+    let both = found(&run_of_it);
+    let tls13 = both.version(Protocol::TLS13).unwrap();
+    // The library of the virtual server likes the longest hash best.
+    assert_eq!(tls13.schemes, [0x0403, 0x0806, 0x0805, 0x0804]);
+    assert_eq!(both.chains.len(), 2);
+    assert_eq!((both.failures, both.sessions.len()), (0, 1));
+    let tls = TlsSetup::only_13().tickets(Tickets::None);
+    let run = run(&setting::config(), Script::smtp().tls(tls));
+    assert_eq!(found(&run).version(Protocol::TLS13).unwrap().schemes, [0x0403]);
 }
 
 #[test]

@@ -44,7 +44,9 @@ pub(super) fn enumeration(found: &Enumeration, digest: Digest) -> Value {
         },
         "sessions": found.sessions.iter().map(|facts| json!({
             "version": facts.version.to_string(),
-            "resumed": facts.resumed,
+            "resumed": facts.resumed(),
+            "resumed_by_id": facts.resumed_by_id,
+            "resumed_by_ticket": facts.resumed_by_ticket,
             "signature": facts.signature.map(scheme),
             "group": facts.group.map(|group| group.to_string()),
             "ocsp": facts.ocsp,
@@ -65,7 +67,12 @@ pub(super) fn enumeration(found: &Enumeration, digest: Digest) -> Value {
 }
 
 fn version(facts: &VersionFacts) -> Value {
-    let VersionFacts { version, suites, order, groups, schemes, dh_bits } = facts;
+    let VersionFacts { version, suites, order, groups, groups_order, schemes, dh_bits } = facts;
+    let order_word = |order: &Order| match order {
+        Order::Unknown => Value::Null,
+        Order::Server => "server".into(),
+        Order::Client => "client".into(),
+    };
     json!({
         "version": version.to_string(),
         "suites": suites.iter().map(|number| {
@@ -77,12 +84,9 @@ fn version(facts: &VersionFacts) -> Value {
             });
             json!({ "cipher": suite(*number), "status": status })
         }).collect::<Value>(),
-        "order": match order {
-            Order::Unknown => Value::Null,
-            Order::Server => "server".into(),
-            Order::Client => "client".into(),
-        },
+        "order": order_word(order),
         "groups": groups.iter().map(|group| group_word(*group)).collect::<Value>(),
+        "groups_order": order_word(groups_order),
         "signatures": schemes.iter().map(|it| scheme(SignatureScheme(*it))).collect::<Value>(),
         "dh_bits": dh_bits,
     })

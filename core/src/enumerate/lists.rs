@@ -3,8 +3,9 @@
 use bytes::Bytes;
 
 use super::tracks::Order;
+use crate::tls::Authentication::{self, Any};
 use crate::tls::scout::{Flight, KeyExchange, Protocol, ScoutHello, all_groups, all_schemes};
-use crate::tls::{Authentication, OPENSSL, OTHERS};
+use crate::tls::{OPENSSL, OTHERS};
 
 /// Suites of one version below TLS 1.3.
 #[derive(Debug)]
@@ -102,47 +103,80 @@ pub(super) struct Pair {
     pub(super) authentication: Authentication,
     /// The first list is somebody else's.
     pub(super) borrows_first: bool,
+    /// A group that goes with every question; the server may prefer it to what is asked for.
+    company: Company,
+    reversal: Reversal,
+}
+
+/// What goes with the first list although it is not asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Company {
+    /// The group of the certificate, if it is known.
+    Allowed,
+    /// It was part of the latest question.
+    Sent(u16),
+    /// The server prefers it, so that it hides all others.
+    Hides,
+}
+
+/// Whether the order of what was accepted was asked for, the other way round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reversal {
+    No,
+    Asked,
+    Done,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct List {
+    /// Everything, in the order in which it is asked for; empty if the order does not matter.
+    offered: Vec<u16>,
     pub(super) left: Vec<u16>,
     pub(super) accepted: Vec<u16>,
     pub(super) over: bool,
+    pub(super) order: Order,
 }
 
 impl Pair {
     /// Suites and groups of TLS 1.3: a HelloRetryRequest names one of each.
     pub(super) fn tls13() -> Self {
-        let suites = vec![0x1305, 0x1304, 0x1301, 0x1303, 0x1302];
-        Self::new(Protocol::TLS13, suites, all_groups(), Authentication::Any)
+        let suites = all_suites(Protocol::TLS13);
+        Self::new(Protocol::TLS13, List::ordered(suites), List::ordered(all_groups()), Any)
     }
 
     /// Groups and schemes of TLS 1.2 or what is highest below: a ServerKeyExchange names one of each.
     pub(super) fn tls12(authentication: Authentication) -> Self {
-        Self::new(Protocol::TLS12, all_groups(), all_schemes(), authentication)
+        let schemes = List { left: all_schemes(), ..List::default() };
+        Self::new(Protocol::TLS12, List::ordered(all_groups()), schemes, authentication)
     }
 
-    fn new(
-        version: Protocol,
-        first: Vec<u16>,
-        second: Vec<u16>,
-        authentication: Authentication,
-    ) -> Self {
-        let list = |left| List { left, ..List::default() };
-        let (first, second) = (list(first), list(second));
-        let (asked, borrows_first) = ((true, true), false);
-        Self { version, first, second, asked, authentication, borrows_first }
+    fn new(version: Protocol, first: List, second: List, authentication: Authentication) -> Self {
+        Self {
+            version,
+            first,
+            second,
+            asked: (true, true),
+            authentication,
+            borrows_first: false,
+            company: Company::Allowed,
+            reversal: Reversal::No,
+        }
+    }
+
+    /// Takes another one's groups.
+    pub(super) fn borrow(&mut self, groups: Vec<u16>) {
+        self.first = List { accepted: groups, ..List::default() };
+        self.borrows_first = true;
     }
 
     /// Asks for both lists as long as both go on; once an answer fails, for one beside what is known
-    /// to be accepted of the other.
+    /// to be accepted of the other. At last both are turned round if their order is not known.
     pub(super) fn question(&mut self, suites: &[u16], last: Option<u16>) -> Option<ScoutHello> {
         for list in [&mut self.first, &mut self.second] {
             list.over |= list.left.is_empty();
         }
         self.asked = match (self.first.over, self.second.over, self.asked) {
-            (true, true, _) => return None,
+            (true, true, _) => return self.reversed(suites),
             (true, false, _) => (false, true),
             (false, true, _) => (true, false),
             (false, false, asked) => asked,
@@ -155,15 +189,36 @@ impl Pair {
         let mut first = first;
         if let Some(last) = last
             && !first.contains(&last)
+            && self.company != Company::Hides
         {
             first.push(last);
+            self.company = Company::Sent(last);
         }
-        Some(match self.version {
+        Some(self.hello(suites, first, second))
+    }
+
+    fn hello(&self, suites: &[u16], first: Vec<u16>, second: Vec<u16>) -> ScoutHello {
+        match self.version {
             Protocol::TLS13 => ScoutHello { groups: second, ..hello(self.version, first) },
             version => {
                 ScoutHello { groups: first, schemes: second, ..hello(version, suites.to_vec()) }
             }
-        })
+        }
+    }
+
+    /// Asks for what was accepted the other way round, once, if it was accepted in the order in which
+    /// it was offered.
+    fn reversed(&mut self, suites: &[u16]) -> Option<ScoutHello> {
+        if self.reversal != Reversal::No {
+            return None;
+        }
+        let is_open = self.first.is_order_open() | self.second.is_order_open();
+        self.reversal = if is_open { Reversal::Asked } else { Reversal::Done };
+        let round = |list: &List| match list.order {
+            Order::Unknown => list.accepted.iter().rev().copied().collect(),
+            Order::Server | Order::Client => list.accepted.clone(),
+        };
+        is_open.then(|| self.hello(suites, round(&self.first), round(&self.second)))
     }
 
     pub(super) fn take(&mut self, flight: Option<&Flight>) {
@@ -175,6 +230,14 @@ impl Pair {
                 _ => None,
             },
         });
+        if self.reversal == Reversal::Asked {
+            self.reversal = Reversal::Done;
+            if let Some((first, second)) = chosen {
+                self.first.take_order(first);
+                self.second.take_order(second);
+            }
+            return;
+        }
         let Some((first, second)) = chosen else {
             match self.asked {
                 // One of the lists is at its end, or both: one question for each tells.
@@ -188,7 +251,11 @@ impl Pair {
             }
             return;
         };
-        self.first.take(first, self.asked.0);
+        if self.company == Company::Sent(first) && !self.first.left.contains(&first) {
+            self.company = Company::Hides;
+        } else {
+            self.first.take(first, self.asked.0);
+        }
         self.second.take(second, self.asked.1);
         if self.asked == (false, true) && !self.first.over {
             // The second list goes on, so it was the first that ended.
@@ -198,6 +265,32 @@ impl Pair {
 }
 
 impl List {
+    /// A list whose order is to be found too.
+    fn ordered(left: Vec<u16>) -> Self {
+        Self { offered: left.clone(), left, ..Self::default() }
+    }
+
+    /// Tells whether the order may be the client's or the server's.
+    fn is_order_open(&mut self) -> bool {
+        let place = |number: &u16| self.offered.iter().position(|other| other == number);
+        if self.offered.is_empty() || self.accepted.len() < 2 {
+            return false;
+        }
+        if self.accepted.is_sorted_by_key(place) {
+            return true;
+        }
+        self.order = Order::Server;
+        false
+    }
+
+    /// Takes what was chosen of the list that was turned round.
+    fn take_order(&mut self, chosen: u16) {
+        if self.order == Order::Unknown && self.accepted.len() > 1 && !self.offered.is_empty() {
+            let is_first = self.accepted.last() == Some(&chosen);
+            self.order = if is_first { Order::Client } else { Order::Server };
+        }
+    }
+
     fn take(&mut self, chosen: u16, asked: bool) {
         if !asked {
             return;

@@ -2,18 +2,17 @@
 //! what else its hello says, by scouts that ask again and again without what was accepted.
 //!
 //! `tracks` and `lists` hold the questions as plain state machines, `grade` holds the findings against
-//! RFC 9325 and RFC 8996, `revisit` makes whole sessions, and this file makes the connections.
+//! RFC 9325 and RFC 8996, `visits` makes whole sessions, and this file makes the connections.
 
 mod grade;
 mod lists;
-mod revisit;
 mod tracks;
+mod visits;
 
 pub use grade::{Finding, Severity, Subject, grade};
-pub use revisit::SessionFacts;
 pub use tracks::{Accepted, Order, VersionFacts, WithoutSni};
+pub use visits::SessionFacts;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,8 +30,8 @@ use crate::time::{Instant, WallTime};
 use crate::tls::SessionCache;
 use crate::tls::scout::{Flight, Protocol, ScoutHello};
 
-use self::revisit::Revisit;
 use self::tracks::Tracks;
+use self::visits::{Visited, Visits};
 
 /// What a server accepts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,6 +62,19 @@ impl Enumeration {
     pub fn version(&self, version: Protocol) -> Option<&VersionFacts> {
         self.versions.iter().find(|facts| facts.version == version)
     }
+
+    /// Takes what whole sessions showed.
+    fn take_visits(&mut self, visits: &mut Visits) {
+        self.sessions = std::mem::take(&mut visits.facts);
+        for chain in std::mem::take(&mut visits.chains) {
+            if !self.chains.contains(&chain) {
+                self.chains.push(chain);
+            }
+        }
+        for facts in self.versions.iter_mut().filter(|it| it.version == Protocol::TLS13) {
+            facts.schemes = std::mem::take(&mut visits.schemes);
+        }
+    }
 }
 
 /// How many pauses follow a connection that came to nothing.
@@ -83,9 +95,7 @@ pub struct Enumerator {
     tracks: Tracks,
     running: Vec<(usize, Approach)>,
     /// Sessions with the library's own TLS, which come last; `None` before that.
-    revisits: Option<VecDeque<Protocol>>,
-    revisit: Option<Revisit>,
-    sessions: Vec<SessionFacts>,
+    visits: Option<Visits>,
     /// When the next connection may begin.
     next: Instant,
     unreachable: Vec<(Arc<Peer>, crate::IoError)>,
@@ -113,9 +123,7 @@ impl Enumerator {
             target: None,
             tracks: Tracks::default(),
             running: Vec::new(),
-            revisits: None,
-            revisit: None,
-            sessions: Vec::new(),
+            visits: None,
             unreachable: Vec::new(),
             connections: 0,
             failures: 0,
@@ -193,21 +201,16 @@ impl Enumerator {
 
     /// Begins a session with the library's own TLS, or ends the work if there is none left.
     fn visit(&mut self, target: &Target, is_cut: bool) -> bool {
-        if let Some(revisit) = &mut self.revisit {
-            if !revisit.waits() {
-                return false;
-            }
-            revisit.again(&mut self.cx, &self.config, target);
-        } else {
-            let spoken = || self.tracks.spoken();
-            let left = self.revisits.get_or_insert_with(spoken);
-            let Some(version) = left.pop_front().filter(|_| !is_cut) else {
-                self.conclude(is_cut);
-                return true;
-            };
-            // Their dialogues are nobody's business.
-            self.cx.mute();
-            self.revisit = Revisit::start(&mut self.cx, &self.config, target, version);
+        let tracks = &self.tracks;
+        let visits = self.visits.get_or_insert_with(|| tracks.visits());
+        if visits.is_busy() {
+            return false;
+        }
+        // Their dialogues are nobody's business.
+        self.cx.mute();
+        if is_cut || !visits.begin(&mut self.cx, &self.config, target) {
+            self.conclude(is_cut);
+            return true;
         }
         self.connections += 1;
         self.next = self.cx.now() + self.pause;
@@ -215,14 +218,13 @@ impl Enumerator {
     }
 
     fn advance_visit(&mut self, input: &Input) -> bool {
-        let Some(revisit) = &mut self.revisit else { return false };
-        let ended = revisit.handle(&mut self.cx, input);
-        if let Some(facts) = revisit.finish() {
-            self.sessions.extend(facts);
-            self.revisit = None;
-            return true;
+        let Some(visits) = &mut self.visits else { return false };
+        match visits.handle(&mut self.cx, input) {
+            None => return false,
+            Some(Visited::Well) => {}
+            Some(Visited::Early) => self.fail(),
         }
-        ended
+        true
     }
 
     /// Lets the connections take an input; `true` if one ended.
@@ -266,13 +268,19 @@ impl Enumerator {
     }
 
     fn take(&mut self, track: usize, flight: Option<Flight>) {
-        if flight.is_none() {
-            self.failures += 1;
-            // Whoever counts connections may forget some of them.
-            self.next = self.next.max(self.cx.now() + self.pause * FAILED);
-        }
+        let is_early = flight.is_none();
         self.tracks.take(track, flight);
-        // A server that lets nobody through any more is left alone.
+        if is_early {
+            self.fail();
+        }
+    }
+
+    /// Counts a connection that came to nothing. A server that lets nobody through any more is left
+    /// alone.
+    fn fail(&mut self) {
+        self.failures += 1;
+        // Whoever counts connections may forget some of them.
+        self.next = self.next.max(self.cx.now() + self.pause * FAILED);
         if self.failures >= limits::ENUMERATION_FAILURES {
             self.conclude(true);
         }
@@ -282,12 +290,8 @@ impl Enumerator {
         let mut found = self.tracks.found();
         found.peer = self.target.as_ref().map(|target| target.peer.clone());
         found.connections = self.connections;
-        found.sessions = std::mem::take(&mut self.sessions);
-        for facts in &mut found.sessions {
-            let chain = std::mem::take(&mut facts.chain);
-            if !chain.is_empty() && !found.chains.contains(&chain) {
-                found.chains.push(chain);
-            }
+        if let Some(visits) = &mut self.visits {
+            found.take_visits(visits);
         }
         found.failures = self.failures;
         found.is_cut = is_cut;
@@ -303,8 +307,8 @@ impl Enumerator {
         for (_, approach) in &mut self.running {
             approach.abort(&mut self.cx);
         }
-        if let Some(revisit) = &mut self.revisit {
-            revisit.abort(&mut self.cx);
+        if let Some(visits) = &mut self.visits {
+            visits.abort(&mut self.cx);
         }
         let route = self.route.facts();
         self.route.stop(&mut self.cx);
@@ -364,8 +368,8 @@ impl Machine for Enumerator {
         for (_, approach) in &self.running {
             first = first.min(approach.deadline());
         }
-        if let Some(revisit) = &self.revisit {
-            first = first.min(revisit.deadline());
+        if let Some(visits) = &self.visits {
+            first = first.min(visits.deadline());
         }
         let may_begin = self.target.is_some() && self.running.len() < limits::SURVEYS_OF_ONE;
         if may_begin && self.next > self.cx.now() {

@@ -3,7 +3,6 @@
 //! A track asks one question at a time; two tracks may ask at once. Lists are found by asking again
 //! without what was accepted. Where two lists do not depend on each other one answer serves both.
 
-use std::collections::VecDeque;
 use std::mem;
 
 use crate::cert::{Certificate, Curve, KeyKind};
@@ -12,7 +11,8 @@ use crate::tls::scout::{Flight, FlightEnd, Protocol, ScoutHello, all_groups};
 use crate::tls::{Authentication, Exchange, Suite};
 
 use super::Enumeration;
-use super::lists::{List, Pair, Suites, all_suites, hello};
+use super::lists::{Pair, Suites, all_suites, hello};
+use super::visits::Visits;
 
 /// What a server accepts in one protocol version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,10 @@ pub struct VersionFacts {
     /// The groups by IANA number, in the order in which they were chosen, as far as they are asked
     /// for: in TLS 1.3, and with elliptic curves in the highest version below.
     pub groups: Vec<u16>,
-    /// The schemes of the server's signatures, likewise, in TLS 1.2.
+    /// Whose order that is, of clients that send no key share.
+    pub groups_order: Order,
+    /// The schemes of the server's signatures, in the order in which they were chosen: of TLS 1.2,
+    /// and of TLS 1.3 if the library got a session.
     pub schemes: Vec<u16>,
     /// The size of the prime of finite-field Diffie-Hellman, the smallest seen.
     pub dh_bits: Option<usize>,
@@ -190,8 +193,7 @@ impl Tracks {
                     && !of(Authentication::Rsa).is_empty()
                 {
                     // The other one finds the groups.
-                    pair.first = List { accepted: all_groups(), ..List::default() };
-                    pair.borrows_first = true;
+                    pair.borrow(all_groups());
                 }
                 // OpenSSL shows no ECDSA certificate to whoever does not offer its curve.
                 let curve = curve.filter(|_| pair.authentication == Authentication::Ecdsa);
@@ -345,13 +347,14 @@ impl Tracks {
         found.unwrap_or_default()
     }
 
-    /// The versions that the library speaks too, the newest first.
-    pub(super) fn spoken(&self) -> VecDeque<Protocol> {
+    /// Plans sessions of the versions that the library speaks too, the newest first.
+    pub(super) fn visits(&self) -> Visits {
         let spoken = |version: &Protocol| {
             let suites = self.suites_of(*version);
             suites.iter().filter_map(|it| Suite::by_number(*it)).any(Suite::is_spoken)
         };
-        [Protocol::TLS13, Protocol::TLS12].into_iter().filter(spoken).collect()
+        let versions = [Protocol::TLS13, Protocol::TLS12].into_iter().filter(spoken);
+        Visits::new(versions, self.found.accepted.session_id == Some(false))
     }
 
     /// The versions that are spoken, the oldest first.
@@ -368,6 +371,7 @@ impl Tracks {
                 suites: self.suites_of(version),
                 order: Order::Unknown,
                 groups: Vec::new(),
+                groups_order: Order::Unknown,
                 schemes: Vec::new(),
                 dh_bits: None,
             };
@@ -379,10 +383,15 @@ impl Tracks {
                         facts.dh_bits = suites.dh_bits;
                     }
                     Track::Pair(pair) if pair.version == version => match version {
-                        Protocol::TLS13 => facts.groups.clone_from(&pair.second.accepted),
+                        Protocol::TLS13 => {
+                            facts.order = pair.first.order;
+                            facts.groups.clone_from(&pair.second.accepted);
+                            facts.groups_order = pair.second.order;
+                        }
                         _ => {
                             if !pair.borrows_first {
                                 facts.groups.extend(&pair.first.accepted);
+                                facts.groups_order = pair.first.order;
                             }
                             facts.schemes.extend(&pair.second.accepted);
                         }

@@ -159,6 +159,22 @@ pub enum TlsNote {
     Tunnel(Box<TunnelStep>),
 }
 
+impl TlsNote {
+    /// Tells lifetime in seconds and octets of a ticket of TLS 1.2 that the server gave (RFC 5077
+    /// section 3.3).
+    pub(crate) fn ticket(&self) -> Option<(u32, usize)> {
+        let Self::Message(Direction::Received, TlsMessage::Plain(message)) = self else {
+            return None;
+        };
+        match message.content {
+            Some(HandshakeContent::NewSessionTicket { lifetime, octets }) => {
+                Some((lifetime, octets))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// One call of a connection's TLS layer, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TunnelStep {

@@ -360,6 +360,9 @@ impl Dialogue {
             None => {}
         }
         for note in arrival.notes {
+            if let Some((lifetime, octets)) = note.ticket() {
+                self.cache.note_ticket(lifetime, octets);
+            }
             cx.tell(Event::Tls(note));
         }
         if arrival.session_stored && !self.session_saved && !self.resumed_tls12() {

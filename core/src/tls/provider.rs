@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, LazyLock};
 
-use rustls::client::{ClientConfig, Resumption};
+use rustls::client::{ClientConfig, Resumption, Tls12Resumption};
 use rustls::crypto::{GetRandomFailed, SecureRandom, aws_lc_rs};
 use rustls::time_provider::TimeProvider;
 use rustls::version::{TLS12, TLS13};
@@ -55,6 +55,22 @@ impl Setup {
         };
         let identity = offer.identity.ready();
         Self { offer, config, server_name, identity, repeatable }
+    }
+
+    /// Prepares connections that ask for no tickets of TLS 1.2, so that sessions are resumed by their
+    /// ids (RFC 5246 section 7.3).
+    pub(crate) fn without_tickets(self) -> Self {
+        let mut config = ClientConfig::clone(&self.config);
+        config.resumption =
+            Resumption::store(SESSIONS.clone()).tls12_resumption(Tls12Resumption::SessionIdOnly);
+        Self { config: Arc::new(config), ..self }
+    }
+
+    /// Prepares connections that ask for these schemes of server signatures.
+    pub(crate) fn with_schemes(self, schemes: Vec<u16>) -> Self {
+        let mut config = ClientConfig::clone(&self.config);
+        config.dangerous().set_certificate_verifier(witness::verifier_of(schemes));
+        Self { config: Arc::new(config), ..self }
     }
 
     /// Tells what is offered.

@@ -27,7 +27,7 @@ use super::loan;
 pub(super) fn verifier(offer: &Offer) -> Arc<dyn ServerCertVerifier> {
     static WITNESSES: Mutex<Vec<Arc<Witness>>> = Mutex::new(Vec::new());
     let raw_keys = offer.certificates == ServerCertificates::RawPublicKey;
-    let wanted = Witness { raw_keys, sha1: offer.sha1, keys: offer.keys };
+    let wanted = Witness { raw_keys, sha1: offer.sha1, keys: offer.keys, schemes: None };
     let mut witnesses = WITNESSES.lock().unwrap_or_else(PoisonError::into_inner);
     match witnesses.iter().find(|witness| ***witness == wanted) {
         Some(witness) => witness.clone(),
@@ -37,6 +37,12 @@ pub(super) fn verifier(offer: &Offer) -> Arc<dyn ServerCertVerifier> {
             witness
         }
     }
+}
+
+/// Makes a verifier that asks for signatures of these schemes, whether they can be verified or not.
+/// It is for one configuration: with another, no session of it can be resumed.
+pub(super) fn verifier_of(schemes: Vec<u16>) -> Arc<dyn ServerCertVerifier> {
+    Arc::new(Witness { raw_keys: false, sha1: true, keys: None, schemes: Some(schemes) })
 }
 
 /// Finds the process-wide resolver of client keys.
@@ -50,6 +56,8 @@ struct Witness {
     raw_keys: bool,
     sha1: bool,
     keys: Option<ServerKeys>,
+    /// Schemes that are asked for instead of all that can be verified.
+    schemes: Option<Vec<u16>>,
 }
 
 impl Witness {
@@ -135,6 +143,9 @@ impl ServerCertVerifier for Witness {
     }
 
     fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
+        if let Some(schemes) = &self.schemes {
+            return schemes.iter().map(|scheme| (*scheme).into()).collect();
+        }
         let wanted = |scheme: &&u16| {
             let of_kind = self.keys.is_none_or(|keys| keys == scheme_keys(**scheme));
             of_kind && (self.sha1 || scheme_hash(**scheme) != Some(Hash::Sha1))

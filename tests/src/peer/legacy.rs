@@ -85,8 +85,11 @@ impl Legacy {
             None => **version <= hello.version,
         };
         let version = self.versions.iter().filter(speaks).max().copied().ok_or(alert(70))?;
-        let shared = |group: &&u16| hello.groups.contains(group);
-        let group = self.groups.iter().find(shared).copied();
+        let (first, second) = match self.follows_client {
+            true => (&hello.groups, &self.groups),
+            false => (&self.groups, &hello.groups),
+        };
+        let group = first.iter().find(|group| second.contains(group)).copied();
         let fits = |number: &&u16| {
             let Some(suite) = Suite::by_number(**number) else { return false };
             let needs_group = matches!(suite.exchange, Exchange::Ecdhe | Exchange::Tls13);

@@ -13,7 +13,7 @@ mod tests;
 
 pub use flight::{Flight, FlightEnd, KeyExchange, ServerSignature};
 pub use hello::{Protocol, ScoutHello};
-pub(crate) use names::{all_groups, all_schemes};
+pub(crate) use names::{all_groups, all_schemes, tls13_schemes};
 pub use names::{group_bits, group_name, group_number, scheme_name};
 pub use proof::Proof;
 

@@ -39,6 +39,18 @@ pub(crate) fn all_schemes() -> Vec<u16> {
     SCHEMES.iter().map(|scheme| scheme.0).collect()
 }
 
+/// The schemes that a server may sign with in TLS 1.3 (RFC 8446 section 4.2.3), the likeliest first.
+pub(crate) fn tls13_schemes() -> Vec<u16> {
+    all_schemes().into_iter().filter(|scheme| !is_old(*scheme)).collect()
+}
+
+/// Tells whether a scheme is a pair of hash and signature that TLS 1.3 has no use for: PKCS #1 version
+/// 1.5, SHA-1, SHA-224 and DSA.
+const fn is_old(scheme: u16) -> bool {
+    let [hash, signature] = scheme.to_be_bytes();
+    hash <= 3 || hash <= 6 && signature != 3
+}
+
 /// Groups that are asked for, the likeliest first.
 pub(super) const GROUPS: &[(u16, &str, u16)] = &[
     (0x11ec, "X25519MLKEM768", 768),

@@ -1,0 +1,345 @@
+//! Sessions with the library's own TLS: what only a complete handshake shows.
+//!
+//! Of TLS 1.3 and 1.2 each, one session is made and then offered again. In TLS 1.2 that is done once
+//! more without tickets if the first was resumed by one, so that both ways are told apart. In TLS 1.3,
+//! where the signature is encrypted, more handshakes ask without the schemes that the server chose.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::config::{Config, Offer, Versions, Watch};
+use crate::context::Cx;
+use crate::machine::Input;
+use crate::report::{Group, HandshakeError, SignatureScheme, TlsFacts, TlsVersion};
+use crate::resolve::Target;
+use crate::session::{Approach, Approached, Farewell, Over, Plan};
+use crate::time::Instant;
+use crate::tls::scout::{Protocol, tls13_schemes};
+use crate::tls::{SessionCache, Setup, TicketFacts};
+
+/// What the sessions of one version showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionFacts {
+    /// The version.
+    pub version: Protocol,
+    /// A session was resumed by its id (RFC 5246 section 7.3); `None` if that could not be found
+    /// out, and in TLS 1.3, which has no such thing.
+    pub resumed_by_id: Option<bool>,
+    /// A session was resumed by a ticket (RFC 5077, RFC 8446 section 2.2); `None` if that could not
+    /// be found out.
+    pub resumed_by_ticket: Option<bool>,
+    /// The tickets that the server gave with one session, at most
+    /// [`limits::TICKETS`](crate::limits::TICKETS).
+    pub tickets: Vec<TicketFacts>,
+    /// An OCSP response was stapled.
+    pub ocsp: bool,
+    /// The scheme of the server's signature.
+    pub signature: Option<SignatureScheme>,
+    /// The key exchange group.
+    pub group: Option<Group>,
+}
+
+impl SessionFacts {
+    /// Tells whether a session was resumed in whichever way; `None` if that could not be found out.
+    pub fn resumed(&self) -> Option<bool> {
+        match (self.resumed_by_id, self.resumed_by_ticket) {
+            (Some(true), _) | (_, Some(true)) => Some(true),
+            (Some(false), Some(false)) => Some(false),
+            (None, Some(false)) if self.version == Protocol::TLS13 => Some(false),
+            (None | Some(false), None) | (None, Some(false)) => None,
+        }
+    }
+}
+
+/// How long a server of TLS 1.3 has to give a session after the handshake: most do that at once.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// All sessions, one after the other.
+#[derive(Debug)]
+pub(super) struct Visits {
+    errands: VecDeque<Errand>,
+    state: State,
+    /// Scouts that did not offer a ticket got no session id.
+    has_no_ids: bool,
+    pub(super) facts: Vec<SessionFacts>,
+    /// Schemes of the server's signatures in TLS 1.3, in the order in which they were chosen.
+    pub(super) schemes: Vec<u16>,
+    /// Chains that the server showed, each once.
+    pub(super) chains: Vec<Vec<Bytes>>,
+}
+
+/// What a session is for.
+#[derive(Clone, Debug)]
+enum Errand {
+    /// To get to know a version.
+    Meet(Protocol),
+    /// To see whether TLS 1.2 gives a session without tickets.
+    MeetWithoutTickets,
+    /// To offer what a session gave; by a ticket, or by its id.
+    Resume { version: Protocol, by_ticket: bool },
+    /// To see what TLS 1.3 signs with if it may choose from these schemes only.
+    Sign(Vec<u16>),
+}
+
+#[derive(Debug)]
+enum State {
+    /// Another session may begin. What it takes to resume the last one, if that is what it is for.
+    Idle(Option<(Arc<Setup>, SessionCache)>),
+    Coming(Errand, Arc<Setup>, Box<Approach>),
+    /// The server may give a session to be reused, until then.
+    Going(Errand, Arc<Setup>, Box<Farewell>, Arc<TlsFacts>, Instant),
+}
+
+/// How a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Visited {
+    /// It showed what it could.
+    Well,
+    /// It did not get as far as TLS: it is to be made again.
+    Early,
+}
+
+impl Visits {
+    /// Plans the sessions for the versions that the server and the library speak.
+    pub(super) fn new(versions: impl IntoIterator<Item = Protocol>, has_no_ids: bool) -> Self {
+        Self {
+            errands: versions.into_iter().map(Errand::Meet).collect(),
+            state: State::Idle(None),
+            has_no_ids,
+            facts: Vec::new(),
+            schemes: Vec::new(),
+            chains: Vec::new(),
+        }
+    }
+
+    /// Tells whether a session is under way.
+    pub(super) fn is_busy(&self) -> bool {
+        !matches!(self.state, State::Idle(_))
+    }
+
+    /// Begins the next session; `false` if none is left.
+    pub(super) fn begin(&mut self, cx: &mut Cx, config: &Config, target: &Target) -> bool {
+        while let Some(errand) = self.errands.pop_front() {
+            let held = match &mut self.state {
+                State::Idle(held) => held.take(),
+                State::Coming(..) | State::Going(..) => return false,
+            };
+            let cache = || SessionCache::new(true);
+            let prepared = match (&errand, held) {
+                (Errand::Resume { .. }, held) => held,
+                (Errand::Meet(version), _) => {
+                    let setup = prepare(config, target, *version);
+                    let setup = setup.map(|setup| match *version {
+                        Protocol::TLS13 => setup.with_schemes(tls13_schemes()),
+                        _ => setup,
+                    });
+                    setup.map(|setup| (Arc::new(setup), cache()))
+                }
+                (Errand::MeetWithoutTickets, _) => {
+                    let setup = prepare(config, target, Protocol::TLS12);
+                    setup.map(|setup| (Arc::new(setup.without_tickets()), cache()))
+                }
+                (Errand::Sign(left), _) => {
+                    let setup = prepare(config, target, Protocol::TLS13);
+                    let setup = setup.map(|setup| setup.with_schemes(left.clone()));
+                    setup.map(|setup| (Arc::new(setup), SessionCache::new(false)))
+                }
+            };
+            if let Some((setup, cache)) = prepared {
+                let approach = come(cx, config, target, &setup, cache);
+                self.state = State::Coming(errand, setup, Box::new(approach));
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Tells when to give up waiting, and for what.
+    pub(super) fn deadline(&self) -> (Instant, &'static str) {
+        match &self.state {
+            State::Coming(_, _, approach) => approach.deadline(),
+            State::Going(_, _, farewell, _, until) => {
+                farewell.deadline().min((*until, "for a session to be reused"))
+            }
+            State::Idle(_) => (Instant::NEVER, "for nothing"),
+        }
+    }
+
+    /// Takes an input; tells when a session ended.
+    pub(super) fn handle(&mut self, cx: &mut Cx, input: &Input) -> Option<Visited> {
+        match std::mem::replace(&mut self.state, State::Idle(None)) {
+            State::Coming(errand, setup, mut approach) => match approach.handle(cx, input) {
+                None => {
+                    self.state = State::Coming(errand, setup, approach);
+                    None
+                }
+                Some(Approached::Secured(facts)) if matches!(errand, Errand::Sign(_)) => {
+                    approach.abort(cx);
+                    self.take(errand, setup, &facts, SessionCache::new(false));
+                    Some(Visited::Well)
+                }
+                Some(Approached::Secured(facts)) => {
+                    let farewell = Box::new(Farewell::start(cx, *approach));
+                    // In TLS 1.2 the handshake itself has given what there is.
+                    let is_tls13 = facts.version == TlsVersion::Tls13;
+                    let until = cx.now() + if is_tls13 { GRACE } else { Duration::ZERO };
+                    self.state = State::Going(errand, setup, farewell, facts, until);
+                    // What came in the same piece is looked at now.
+                    self.handle(cx, &Input::Tick)
+                }
+                Some(_) => {
+                    approach.abort(cx);
+                    Some(self.fail(errand, setup, *approach))
+                }
+            },
+            State::Going(errand, setup, mut farewell, facts, until) => {
+                let is_over = farewell.handle(cx, input) == Some(Over);
+                // A session that was offered again has shown all that it is for.
+                let is_enough = matches!(errand, Errand::Resume { .. })
+                    || farewell.has_saved()
+                    || until <= cx.now();
+                if !is_over && !is_enough {
+                    self.state = State::Going(errand, setup, farewell, facts, until);
+                    return None;
+                }
+                farewell.abort(cx);
+                self.take(errand, setup, &facts, farewell.finish().1);
+                Some(Visited::Well)
+            }
+            state @ State::Idle(_) => {
+                self.state = state;
+                None
+            }
+        }
+    }
+
+    /// Takes what a complete handshake showed.
+    fn take(&mut self, errand: Errand, setup: Arc<Setup>, facts: &TlsFacts, cache: SessionCache) {
+        if !facts.chain.is_empty() && !self.chains.contains(&facts.chain) {
+            self.chains.push(facts.chain.clone());
+        }
+        match errand {
+            Errand::Meet(version) => self.meet(version, setup, facts, cache),
+            Errand::MeetWithoutTickets if cache.is_empty() => {
+                self.note(Protocol::TLS12, false, false);
+            }
+            Errand::MeetWithoutTickets => {
+                let resume = Errand::Resume { version: Protocol::TLS12, by_ticket: false };
+                self.errands.push_front(resume);
+                self.state = State::Idle(Some((setup, cache)));
+            }
+            Errand::Resume { version, by_ticket } => self.note(version, by_ticket, facts.resumed),
+            Errand::Sign(left) => self.sign(left, facts),
+        }
+    }
+
+    fn meet(
+        &mut self,
+        version: Protocol,
+        setup: Arc<Setup>,
+        facts: &TlsFacts,
+        cache: SessionCache,
+    ) {
+        let tickets = cache.tickets();
+        let is_tls12 = version == Protocol::TLS12;
+        self.facts.push(SessionFacts {
+            version,
+            resumed_by_id: (is_tls12 && self.has_no_ids).then_some(false),
+            resumed_by_ticket: tickets.is_empty().then_some(false),
+            ocsp: facts.ocsp.is_some(),
+            signature: facts.server_signature,
+            group: facts.group,
+            tickets,
+        });
+        if !is_tls12 {
+            self.sign(tls13_schemes(), facts);
+        }
+        let by_ticket = cache.has_ticket();
+        // A client that asks for tickets may get no id, so that a hello without them tells.
+        if is_tls12 && !self.has_no_ids && (by_ticket || cache.is_empty()) {
+            self.errands.push_front(Errand::MeetWithoutTickets);
+        }
+        if !cache.is_empty() {
+            self.errands.push_front(Errand::Resume { version, by_ticket });
+            self.state = State::Idle(Some((setup, cache)));
+        }
+    }
+
+    /// Notes a scheme that was chosen, and plans to ask without it.
+    fn sign(&mut self, mut left: Vec<u16>, facts: &TlsFacts) {
+        let Some(SignatureScheme(chosen)) = facts.server_signature else { return };
+        let before = left.len();
+        left.retain(|scheme| *scheme != chosen);
+        // There is no end to it with a server that chooses what it was not offered.
+        if left.len() < before {
+            self.schemes.push(chosen);
+            if !left.is_empty() {
+                self.errands.push_front(Errand::Sign(left));
+            }
+        }
+    }
+
+    fn note(&mut self, version: Protocol, by_ticket: bool, resumed: bool) {
+        if let Some(facts) = self.facts.iter_mut().find(|facts| facts.version == version) {
+            let fact =
+                if by_ticket { &mut facts.resumed_by_ticket } else { &mut facts.resumed_by_id };
+            *fact = Some(resumed);
+        }
+    }
+
+    /// Looks why there was no session.
+    fn fail(&mut self, errand: Errand, setup: Arc<Setup>, approach: Approach) -> Visited {
+        let (observation, cache) = approach.finish();
+        let is_answer = match observation.handshake_error {
+            // The server's word on what it was offered, or the lack of one.
+            Some(HandshakeError::Tls(_) | HandshakeError::Lost | HandshakeError::Broke(_)) => true,
+            Some(HandshakeError::NothingToOffer(_)) => true,
+            Some(HandshakeError::TimedOut | HandshakeError::Proxy(_)) | None => false,
+        };
+        if is_answer {
+            return Visited::Well;
+        }
+        if matches!(errand, Errand::Resume { .. }) {
+            self.state = State::Idle(Some((setup, cache)));
+        }
+        self.errands.push_front(errand);
+        Visited::Early
+    }
+
+    /// Hangs up at once.
+    pub(super) fn abort(&mut self, cx: &mut Cx) {
+        match &mut self.state {
+            State::Coming(_, _, approach) => approach.abort(cx),
+            State::Going(_, _, farewell, ..) => farewell.abort(cx),
+            State::Idle(_) => {}
+        }
+    }
+}
+
+/// Prepares sessions of one version; `None` if the library cannot.
+fn prepare(config: &Config, target: &Target, version: Protocol) -> Option<Setup> {
+    let is = |other| version == other;
+    let versions = Versions { tls12: is(Protocol::TLS12), tls13: is(Protocol::TLS13) };
+    let server_name = Some(target.host.clone());
+    let groups = config.policy.groups.clone();
+    let offer = Offer { server_name, versions, groups, sha1: true, ..Offer::default() };
+    Setup::new(Arc::new(offer), config.repeatable).ok()
+}
+
+fn come(
+    cx: &mut Cx,
+    config: &Config,
+    target: &Target,
+    setup: &Arc<Setup>,
+    cache: SessionCache,
+) -> Approach {
+    // The tickets of TLS 1.2 are in messages that cross the wire in plain text.
+    let watch = Watch { messages: true, ..Watch::default() };
+    let tls = Some(Ok(setup.clone()));
+    let plan = Plan { tls, watch, await_quit: true, ..super::plan(config, None) };
+    let (peer, endpoint) = (target.peer.clone(), target.endpoint.clone());
+    Approach::start(cx, peer, endpoint, Arc::new(plan), cache)
+}
