@@ -7,12 +7,15 @@ use tlsfinger_core::cert::{Certificate, Digest, Examined, GeneralName, Seconds};
 use tlsfinger_core::config::{Config, Level, MatchRule, Policy, ServerCertificates};
 use tlsfinger_core::judge::{Conclusion, Match, ResultType};
 use tlsfinger_core::machine::Endpoint;
-use tlsfinger_core::report::{Outcome, Report, Scouted, Session, Status, TlsFacts, Verdict};
+use tlsfinger_core::report::{
+    Outcome, Report, ScoutCause, Scouted, Session, Status, TlsFacts, Verdict,
+};
 use tlsfinger_core::resolve::{MxSecurity, ServerReport, Target, Tlsa, TlsaFacts};
 use tlsfinger_core::tls::SuiteStatus;
+use tlsfinger_core::tls::scout::FlightEnd;
 
 use crate::line::{Message, Tone};
-use crate::text::{not_used, offered};
+use crate::text::{end_words, not_used, offered};
 
 mod dnssec;
 
@@ -113,7 +116,8 @@ impl Explainer {
             page.field("Type", &format!("{result} (RFC 8460)"));
         }
         if conclusion != Conclusion::Satisfied {
-            let scouted = session.scouted.as_deref();
+            let failed = |it: &&Scouted| it.cause == ScoutCause::HandshakeFailed;
+            let scouted = session.scouted.as_deref().filter(failed);
             page.field("To do", match scouted.and_then(Scouted::agreed) {
                 Some(flight) if !flight.is_spoken() => {
                     "let the server speak TLS 1.2 or better 1.3 with ECDHE and AES-GCM (RFC 9325, \
@@ -126,9 +130,26 @@ impl Explainer {
 
     /// Tells what a server offers that failed the handshake, and who it says it is.
     fn scouted(&self, scouted: &Scouted, target: &Target, now: Seconds, page: &mut Page) {
+        let failed = scouted.cause == ScoutCause::HandshakeFailed;
         let Some(flight) = scouted.agreed() else {
-            return page.field("Offered", "nothing that an older client could use either");
+            if failed {
+                let words = match scouted.flight.as_ref().map(|flight| flight.end) {
+                    Some(FlightEnd::Refused(_)) => {
+                        "nothing that an older client could use either".to_owned()
+                    }
+                    _ => format!("unknown: {}", end_words(scouted.flight.as_ref())),
+                };
+                page.field("Offered", &words);
+            }
+            return;
         };
+        if !failed {
+            if flight.is_anonymous() {
+                let words = format!("to clients that do not mind: {}", offered(flight));
+                page.field("Anonymous", &words);
+            }
+            return;
+        }
         page.field("Offered", &format!("{}, {}", offered(flight), not_used(flight)));
         if let Some(suite) = flight.known_suite()
             && suite.status().0 >= SuiteStatus::ShouldNot

@@ -27,7 +27,7 @@ use crate::log::Log;
 use crate::program::Program;
 use crate::settings::{Settings, Show};
 
-pub(crate) use scouted::{not_used, offered, version_and_cipher};
+pub(crate) use scouted::{end_words, not_used, offered, version_and_cipher};
 
 /// Tells the story of one destination.
 #[derive(Debug)]
@@ -155,6 +155,7 @@ impl Narrator {
                 self.facts = (self.show.chain && !facts.resumed).then(|| facts.clone());
             }
             Event::Proxied(peer, facts) => self.proxied(peer, facts, say),
+            Event::Scouting(peer, hello) => self.scouting(peer, hello, say),
             Event::Scouted(peer, scouted) => self.scouted(peer, scouted, say),
             Event::Truncated(peer) => {
                 if self.show.verbose > 0 {

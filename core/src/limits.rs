@@ -57,10 +57,10 @@ pub const TLS_INPUT: usize = 128 * 1024;
 /// than this before the handshake ends wants something else.
 pub const HANDSHAKE: usize = 512 * 1024;
 
-/// Octets received over one transport and held, of all layers: text, TLS and its handshake as it is
-/// watched or scouted, each with a record under way.
+/// Octets received over one transport and held, of all layers: text, TLS and its handshake, and the
+/// same handshake once more if it is watched, each with a record under way.
 pub const BUFFERED: usize =
-    (EHLO_LINES + 4) * REPLY_LINE + REPLY_TEXT + TLS_INPUT + HANDSHAKE + 2 * 64 * 1024;
+    (EHLO_LINES + 4) * REPLY_LINE + REPLY_TEXT + TLS_INPUT + 2 * HANDSHAKE + 2 * 64 * 1024;
 
 /// Certificates kept of the chain that a peer sends. The reference builds at most 10 deep.
 pub const CHAIN: usize = 100;

@@ -62,6 +62,9 @@ impl Probe {
             let due = self.visit.deadline().0 <= self.cx.now();
             if answered || due {
                 self.visit.handle(&mut self.cx, &Input::Tick);
+            } else if self.visit.wants_turn() {
+                // Nobody else wants one.
+                self.visit.take_turn(&mut self.cx);
             } else if !self.cx.has_questions() {
                 break;
             }

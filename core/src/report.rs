@@ -73,7 +73,9 @@ pub enum Event {
     Reused(Arc<Peer>),
     /// What follows a session of a probe that reconnects.
     Reconnect(Reconnect),
-    /// A scout asked a server that failed the handshake what it would have done.
+    /// Another connection is opened, to ask a server by this ClientHello what it would do.
+    Scouting(Arc<Peer>, Arc<ScoutHello>),
+    /// What a scout was answered.
     Scouted(Arc<Peer>, Arc<Scouted>),
     /// The SMTP around TLS was looked at.
     Inspected(Arc<Peer>, Arc<Hygiene>),
@@ -310,16 +312,18 @@ pub struct Session {
     pub verdict: Option<Arc<Verdict>>,
     /// What the verdict rests on besides the policy.
     pub grounds: Option<Arc<Grounds>>,
-    /// What a scout found out after the handshake had failed.
+    /// What a scout found out after this session.
     pub scouted: Option<Arc<Scouted>>,
     /// What the SMTP around TLS is like, if that was [asked for](crate::config::Config::hygiene).
     pub hygiene: Option<Arc<Hygiene>>,
 }
 
-/// What a server would have done that failed the handshake: another connection asked it, by a
+/// What a server would have done with a client that speaks more: another connection asked it, by a
 /// hand-made ClientHello, for what this program does not speak.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scouted {
+    /// Why it was asked.
+    pub cause: ScoutCause,
     /// What was asked.
     pub hello: Arc<ScoutHello>,
     /// What was answered; `None` if the session did not get that far.
@@ -328,6 +332,16 @@ pub struct Scouted {
     pub verdict: Option<Arc<Verdict>>,
     /// What the verdict rests on besides the policy.
     pub grounds: Option<Arc<Grounds>>,
+}
+
+/// Why a scout asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ScoutCause {
+    /// The handshake failed, maybe for want of something that is not spoken here.
+    HandshakeFailed,
+    /// TLS 1.2 came about. A client that offers anonymous suites besides, as this level allows, might
+    /// have been shown no certificate.
+    MaybeAnonymous,
 }
 
 impl Scouted {

@@ -2,6 +2,9 @@
 
 mod beside;
 mod inspect;
+mod scouting;
+
+pub(crate) use scouting::judge_scouted;
 
 use std::mem;
 use std::sync::Arc;
@@ -9,17 +12,16 @@ use std::sync::Arc;
 use crate::config::{Config, Level, MatchRule, Offer, Policy, ServerCertificates, ServerKeys};
 use crate::context::Cx;
 use crate::hygiene::{Inspected, Inspection};
-use crate::judge::{ReferenceNames, anchor_records, judge, judge_flight, pin_records};
+use crate::judge::{ReferenceNames, anchor_records, judge, pin_records};
 use crate::machine::{Input, IoError, Stop};
 use crate::report::{
-    Alert, Event, Grounds, LookupError, Observation, Outcome, Peer, Reconnect, Report, Scope,
-    Scouted, Session, TlsFacts, Verdict,
+    Event, Grounds, LookupError, Observation, Outcome, Peer, Reconnect, Report, Scope, Session,
+    TlsFacts, Verdict,
 };
 use crate::resolve::{NextTarget, Route, Target, Tlsa};
 use crate::session::{Approach, Approached, Farewell, Over, Plan, ProxyRequest};
 use crate::time::Instant;
-use crate::tls::scout::{Flight, FlightEnd, ScoutHello};
-use crate::tls::{SessionCache, sni_of};
+use crate::tls::SessionCache;
 
 /// One destination from lookup to report.
 #[derive(Debug)]
@@ -49,7 +51,7 @@ pub(crate) struct Visit {
     /// Sessions wait before the handshake until somebody chooses the keys to ask for.
     held: bool,
     /// What the session under way is to ask as a scout.
-    scout: Option<Arc<ScoutHello>>,
+    scout: Option<scouting::Errand>,
 }
 
 /// What became of the wish for raw public keys (RFC 7250). The library can ask for them or for
@@ -72,6 +74,8 @@ enum State {
     Leaving(Farewell, Arc<Target>, Option<Judgement>),
     /// Between two sessions with the same server.
     Pausing(Instant, Arc<Target>),
+    /// Waits to be allowed another connection to the same server.
+    Turning(Arc<Target>),
     /// Looks at the SMTP of the server that was visited.
     Inspecting(Box<Inspection>),
     Over,
@@ -139,7 +143,7 @@ impl Visit {
             State::Approaching(approach, _) => approach.buffered(),
             State::Leaving(farewell, ..) => farewell.buffered(),
             State::Inspecting(inspection) => inspection.buffered(),
-            State::Routing | State::Pausing(..) | State::Over => 0,
+            State::Routing | State::Pausing(..) | State::Turning(_) | State::Over => 0,
         }
     }
 
@@ -150,7 +154,7 @@ impl Visit {
             State::Leaving(farewell, ..) => farewell.deadline(),
             State::Pausing(until, _) => (*until, "before reconnecting"),
             State::Inspecting(inspection) => inspection.deadline(),
-            State::Over => (Instant::NEVER, "for nothing"),
+            State::Turning(_) | State::Over => (Instant::NEVER, "for nothing"),
         }
     }
 
@@ -220,7 +224,7 @@ impl Visit {
                 }
                 None => false,
             },
-            State::Pausing(..) | State::Over => false,
+            State::Pausing(..) | State::Turning(_) | State::Over => false,
         }
     }
 
@@ -241,8 +245,8 @@ impl Visit {
             // Nothing after the connection leads to another host.
             self.route.stop(cx);
         }
-        if let Some(hello) = self.scout.take() {
-            return self.scouted(cx, approach, target, hello);
+        if let Some(errand) = self.scout.take() {
+            return self.scouted(cx, approach, target, errand);
         }
         match end {
             Approached::Secured(facts) => {
@@ -264,17 +268,17 @@ impl Visit {
                     |offer: &Arc<Offer>| offer.certificates == ServerCertificates::RawPublicKey;
                 let raw_failed =
                     observation.handshake_error.is_some() && observation.offer.iter().any(raw);
-                let question = self.question(&observation).filter(|_| !raw_failed);
+                let errand = self.errand_after_failure(&observation);
                 self.keep(target.clone(), observation, None);
-                if raw_failed {
-                    self.raw_keys = RawKeys::Failed;
+                self.cache = cache;
+                match errand {
+                    _ if raw_failed => {
+                        self.raw_keys = RawKeys::Failed;
+                        self.connect(cx, target);
+                    }
+                    Some(errand) => self.send_scout(errand, target),
+                    None => self.finish(cx, Outcome::Session),
                 }
-                if raw_failed || question.is_some() {
-                    self.scout = question.map(Arc::new);
-                    self.cache = cache;
-                    return self.connect(cx, target);
-                }
-                self.finish(cx, Outcome::Session);
             }
             Approached::Unreachable(error) => {
                 cx.tell(Event::ConnectFailed(target.peer.clone(), error.clone()));
@@ -287,43 +291,6 @@ impl Visit {
                 }
             }
         }
-    }
-
-    /// Decides what a scout asks after a session whose handshake may have failed for want of
-    /// something that is not spoken here.
-    fn question(&self, observation: &Observation) -> Option<ScoutHello> {
-        let wider = self.config.scout.as_ref().filter(|_| !self.draining)?;
-        observation.handshake_error.as_ref().filter(|error| error.may_be_for_want())?;
-        wider.question(observation.offer.as_deref().and_then(sni_of))
-    }
-
-    /// Takes what a scout found out; the visit ends with it.
-    fn scouted(
-        &mut self,
-        cx: &mut Cx,
-        mut approach: Approach,
-        target: Arc<Target>,
-        hello: Arc<ScoutHello>,
-    ) {
-        let flight = approach.flight().cloned();
-        approach.abort(cx);
-        let refused_version =
-            flight.as_ref().is_some_and(|it| it.end == FlightEnd::Refused(Alert::PROTOCOL_VERSION));
-        if refused_version && let Some(wider) = self.config.scout.as_ref() {
-            // Nothing below TLS 1.3, then; which shows less, and was not asked for so far.
-            let question = wider.above(&hello).filter(|_| !self.draining);
-            if let Some(question) = question {
-                self.scout = Some(Arc::new(question));
-                self.cache = approach.finish().1;
-                return self.connect(cx, target);
-            }
-        }
-        let scouted = Arc::new(scouted(cx, &self.config, &target, hello, flight));
-        cx.tell(Event::Scouted(target.peer.clone(), scouted.clone()));
-        if let Some(session) = self.sessions.last_mut() {
-            session.scouted = Some(scouted);
-        }
-        self.finish(cx, Outcome::Session);
     }
 
     /// Decides what a session with `target` is to do.
@@ -346,7 +313,7 @@ impl Visit {
                 Some(flaw) => Err(flaw.clone()),
                 None => cx.setups().prepare(offer, config.repeatable).map(Arc::new),
             }),
-            scout: self.scout.clone(),
+            scout: self.scout.as_ref().map(scouting::Errand::hello),
             proxy: proxy.map(Arc::new),
             held: self.held && self.scout.is_none(),
             pipelined: false,
@@ -423,7 +390,7 @@ impl Visit {
         self.cache = cache;
         self.visited = true;
         match self.reconnect() {
-            None => self.inspect(cx),
+            None => self.conclude(cx),
             Some(next) => {
                 cx.tell(Event::Reconnect(next));
                 match next {
@@ -432,7 +399,7 @@ impl Visit {
                         self.state = State::Pausing(cx.now() + delay, target);
                     }
                     Reconnect::Declined | Reconnect::Found | Reconnect::Exhausted => {
-                        self.inspect(cx);
+                        self.conclude(cx);
                     }
                 }
             }
@@ -464,14 +431,21 @@ impl Visit {
     /// Lets a session that runs come to its end; nothing follows it.
     fn drain(&mut self, cx: &mut Cx) {
         self.draining = true;
-        if let State::Routing | State::Pausing(..) = self.state {
+        if let State::Routing | State::Pausing(..) | State::Turning(_) = self.state {
             self.stop(cx);
         }
     }
 
     fn stop(&mut self, cx: &mut Cx) {
         match mem::replace(&mut self.state, State::Over) {
-            State::Approaching(mut approach, _) if self.scout.is_some() => approach.abort(cx),
+            // What a scout finds out comes on top of sessions that are whole.
+            State::Approaching(approach, target) if self.scout.is_some() => {
+                if let Some(errand) = self.scout.take() {
+                    self.recall(cx, approach, &target, errand);
+                }
+                return self.finish(cx, Outcome::Session);
+            }
+            State::Turning(_) => return self.finish(cx, Outcome::Session),
             State::Approaching(mut approach, target) => {
                 approach.abort(cx);
                 self.keep(target, approach.finish().0, None);
@@ -493,9 +467,20 @@ impl Visit {
 
     fn finish(&mut self, cx: &mut Cx, outcome: Outcome) {
         self.state = State::Over;
-        let route = self.route.facts();
+        let (unreachable, sessions) =
+            (mem::take(&mut self.unreachable), mem::take(&mut self.sessions));
+        self.report = Some(Box::new(self.report(cx, outcome, unreachable, sessions)));
         self.route.stop(cx);
-        let report = Report {
+    }
+
+    fn report(
+        &self,
+        cx: &Cx,
+        outcome: Outcome,
+        unreachable: Vec<(Arc<Peer>, IoError)>,
+        sessions: Vec<Session>,
+    ) -> Report {
+        Report {
             number: 0,
             destination: self.config.destination.clone(),
             level: self.config.level,
@@ -504,12 +489,18 @@ impl Visit {
             ended: cx.now(),
             outcome,
             scope: Scope::First,
-            route,
-            unreachable: mem::take(&mut self.unreachable),
+            route: self.route.facts(),
+            unreachable,
             untested: Vec::new(),
-            sessions: mem::take(&mut self.sessions),
-        };
-        self.report = Some(Box::new(report));
+            sessions,
+        }
+    }
+
+    /// Tells what the visit comes to for somebody who does not wait for its scout.
+    pub(crate) fn so_far(&self, cx: &Cx) -> Option<Box<Report>> {
+        self.scout.as_ref()?;
+        let (unreachable, sessions) = (self.unreachable.clone(), self.sessions.clone());
+        Some(Box::new(self.report(cx, Outcome::Session, unreachable, sessions)))
     }
 
     /// Hands out the report, once there is one.
@@ -539,23 +530,6 @@ pub(crate) fn judged(cx: &mut Cx, config: &Config, target: &Target, facts: &TlsF
     let (policy, time) = (&config.policy, cx.wall_time());
     let verdict = judge(facts, policy, level, &tlsa, &names, time, cx.links());
     (Arc::new(verdict), Arc::new(Grounds { level, tlsa, names, time }))
-}
-
-/// Judges what a target answered to a scout.
-pub(crate) fn scouted(
-    cx: &mut Cx,
-    config: &Config,
-    target: &Target,
-    hello: Arc<ScoutHello>,
-    flight: Option<Flight>,
-) -> Scouted {
-    let (level, tlsa, names) = (target.level, usable(target), names(target));
-    let (policy, time) = (&config.policy, cx.wall_time());
-    let judged = flight.as_ref().and_then(|flight| {
-        judge_flight(flight, policy, level, &tlsa, &names, time, cx.links()).map(Arc::new)
-    });
-    let grounds = judged.as_ref().map(|_| Arc::new(Grounds { level, tlsa, names, time }));
-    Scouted { hello, flight, verdict: judged, grounds }
 }
 
 /// The TLSA records of a target that DNS lets count.

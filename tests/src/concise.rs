@@ -54,6 +54,7 @@ pub fn event(event: &Event) -> String {
         Event::Proxied(peer, facts) => {
             format!("{} {peer} {} {} by proxy", facts.verdict(), facts.protocol, facts.cipher)
         }
+        Event::Scouting(peer, _) => format!("scouting {peer}"),
         Event::Scouted(peer, scouted) => match scouted.agreed() {
             None => format!("{peer} offers nothing to a scout"),
             Some(flight) => {

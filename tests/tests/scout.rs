@@ -1,11 +1,14 @@
 //! Servers that speak what this program does not: what is told of them, and what they hear.
 
+use std::time::Duration;
+
 use tlsfinger_core::Probe;
-use tlsfinger_core::config::{Config, Level, Protocols, WiderOffer, whole_cipher_list};
+use tlsfinger_core::config::{Config, Level, Protocols, Reuse, WiderOffer, whole_cipher_list};
 use tlsfinger_core::judge::Conclusion;
-use tlsfinger_core::report::{Alert, Scouted, Status};
+use tlsfinger_core::report::{Alert, ScoutCause, Scouted, Status};
+use tlsfinger_core::tls::Suite;
 use tlsfinger_core::tls::scout::{FlightEnd, KeyExchange, Proof};
-use tlsfinger_tests::peer::{Legacy, Refusal};
+use tlsfinger_tests::peer::{Legacy, Refusal, Script, TlsSetup};
 use tlsfinger_tests::playbook::*;
 use tlsfinger_tests::setting::{self, PEER};
 use tlsfinger_tests::world::{Link, Run};
@@ -64,7 +67,7 @@ fn what_old_servers_offer() {
             "" => format!("{PEER} offers nothing to a scout"),
             offered => format!("{PEER} offers {offered}"),
         };
-        assert_eq!(told[told.len() - 2..], [failed, offered]);
+        assert_eq!(told[told.len() - 3..], [failed, format!("scouting {PEER}"), offered]);
         // One connection each; nothing of the second dialogue is told again.
         assert_eq!(server.hellos(), 2);
         assert_eq!(told.iter().filter(|line| line.starts_with("> ")).count(), 2);
@@ -108,7 +111,13 @@ fn a_scout_step_by_step() {
         .at(
             30,
             received(0, alert),
-            [tell(&format!("{FAILED}40)))")), close(0), open(1, tcp("192.0.2.1:25")), wait(30_030)],
+            [
+                tell(&format!("{FAILED}40)))")),
+                close(0),
+                tell(&format!("scouting {PEER}")),
+                open(1, tcp("192.0.2.1:25")),
+                wait(30_030),
+            ],
         )
         .at(31, ended(0), [wait(30_030)])
         .at(
@@ -222,6 +231,79 @@ fn a_policy_that_fits_is_still_not_satisfied() {
     );
     assert_eq!(verdict.peername.as_deref(), Some("mx.example.org"));
     assert_eq!(run.report().conclusion(), Conclusion::HandshakeFailed);
+}
+
+/// A server with certificates that rather does without, where clients let it.
+fn rather_anonymous(setup: TlsSetup) -> (Script, Legacy) {
+    let anonymous = Legacy::new(0x303, &[0xa6, 0x34]);
+    (Script::smtp().tls(setup.rather(anonymous.clone())), anonymous)
+}
+
+fn run_script(config: &Config, script: &Script) -> Run<Probe> {
+    let run = setting::run(config, script.clone(), Link::default());
+    assert_eq!(run.replay(setting::probe(config)), Ok(()));
+    run
+}
+
+#[test]
+fn who_would_rather_be_anonymous_is_asked_once_more() {
+    for level in [Level::May, Level::Encrypt] {
+        let (script, anonymous) = rather_anonymous(TlsSetup::only_12());
+        let run = run_script(&config(level), &script);
+        let told = run.transcript();
+        // The session is whole before, and what it came to stays.
+        let last = [
+            "> QUIT".to_owned(),
+            "< 221 bye".to_owned(),
+            format!("scouting {PEER}"),
+            format!("{PEER} offers TLSv1.2 ADH-AES128-GCM-SHA256, Anonymous"),
+        ];
+        assert_eq!(told[told.len() - 4..], last);
+        let report = run.report();
+        assert_eq!((report.sessions.len(), report.conclusion()), (1, Conclusion::Satisfied));
+        assert_eq!(report.sessions[0].verdict.as_ref().unwrap().status, Status::Untrusted);
+        assert_eq!(scouted(&run).cause, ScoutCause::MaybeAnonymous);
+        assert!(scouted(&run).is_anonymous());
+        assert_eq!(anonymous.hellos(), 2);
+        // All that the reference offers, so that the choice is the one that it gets.
+        let asked = anonymous.heard.lock().unwrap().pop().unwrap().1;
+        let mut all = wider(">=TLSv1", level).suites;
+        all.retain(|suite| Suite::by_number(*suite).unwrap().needs_no_secret());
+        assert_eq!(asked, [&all[..], &[0x00ff]].concat());
+    }
+}
+
+#[test]
+fn who_cannot_be_anonymous_is_left_alone() {
+    let asked = |config: &Config, setup: TlsSetup| {
+        let (script, anonymous) = rather_anonymous(setup);
+        let run = run_script(config, &script);
+        let report = run.report();
+        assert!(report.sessions.iter().any(|session| session.verdict.is_some()));
+        let found = report.sessions.iter().filter(|session| session.scouted.is_some()).count();
+        assert_eq!(found + report.sessions.len(), anonymous.hellos());
+        found
+    };
+    let may = || config(Level::May);
+    assert_eq!(asked(&may(), TlsSetup::only_12()), 1);
+    // TLS 1.3 has no anonymous suites, and levels that verify want none.
+    assert_eq!(asked(&may(), TlsSetup::default()), 0);
+    assert_eq!(asked(&config(Level::Fingerprint), TlsSetup::only_12()), 0);
+    assert_eq!(asked(&Config { scout: None, ..may() }, TlsSetup::only_12()), 0);
+    let named = WiderOffer { suites: vec![0xc02f, 0x9f], ..wider("", Level::May) };
+    assert_eq!(asked(&Config { scout: Some(named), ..may() }, TlsSetup::only_12()), 0);
+    // Once, however often the session is resumed.
+    let reuse = Some(Reuse { delay: Duration::from_secs(1), limit: 3 });
+    assert_eq!(asked(&Config { reuse, ..may() }, TlsSetup::only_12()), 1);
+}
+
+#[test]
+fn whose_choice_is_another_is_not_anonymous() {
+    let script = Script::smtp().tls(TlsSetup::only_12());
+    let run = run_script(&config(Level::May), &script);
+    let found = scouted(&run);
+    assert!(found.agreed().is_some_and(|flight| flight.is_spoken()) && !found.is_anonymous());
+    assert_eq!(found.verdict.as_ref().unwrap().status, Status::Untrusted);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tlsfinger_core::cert::Digest;
-use tlsfinger_core::report::{Scouted, SignatureScheme};
+use tlsfinger_core::report::{ScoutCause, Scouted, SignatureScheme};
 use tlsfinger_core::tls::scout::{
     Flight, FlightEnd, KeyExchange, Proof, Protocol, ScoutHello, group_name, scheme_name,
 };
@@ -19,9 +19,13 @@ pub(super) fn scouted(
     digest: Digest,
     certificate: &mut dyn FnMut(&Bytes) -> Value,
 ) -> Value {
-    let Scouted { hello, flight, verdict, .. } = scouted;
+    let Scouted { cause, hello, flight, verdict, .. } = scouted;
     let ScoutHello { versions, server_name, .. } = &**hello;
     json!({
+        "cause": match cause {
+            ScoutCause::HandshakeFailed => "handshake-failed",
+            ScoutCause::MaybeAnonymous => "maybe-anonymous",
+        },
         "asked": {
             "versions": versions.iter().map(Protocol::to_string).collect::<Value>(),
             "server_name": server_name,

@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
-use tlsfinger_core::report::{Peer, Scouted};
-use tlsfinger_core::tls::scout::{Flight, KeyExchange, Proof, Protocol, group_name};
+use tlsfinger_core::report::{Peer, ScoutCause, Scouted};
+use tlsfinger_core::tls::scout::{
+    Flight, FlightEnd, KeyExchange, Proof, Protocol, ScoutHello, group_name,
+};
 use tlsfinger_core::tls::{Exchange, Suite};
 
 use super::{Narrator, chain, lower};
@@ -11,10 +13,41 @@ use crate::line::{Message, Tone};
 use crate::log::Log;
 
 impl Narrator {
-    /// Tells what the server would have done; nothing if it agreed to nothing.
+    /// Tells that another connection asks, and what; to those who want to know of connections.
+    pub(super) fn scouting(
+        &mut self,
+        peer: &Peer,
+        hello: &ScoutHello,
+        say: &mut dyn FnMut(Message),
+    ) {
+        self.peer = peer.to_string();
+        let log = self.show.log;
+        if self.show.verbose > 0 || log.has(Log::VERBOSE) || log.has(Log::SSL_DEBUG) {
+            let versions: Vec<_> = hello.versions.iter().map(Protocol::to_string).collect();
+            say(Message::info(format!(
+                "{peer}: scouting by another connection: {}, {} ciphers",
+                versions.join(" "),
+                hello.suites.len()
+            )));
+        }
+        if let Some(name) = hello.server_name.as_ref().filter(|_| log.has(Log::SSL_DEBUG)) {
+            say(Message::info(format!("{peer}: SNI hostname: {name}")));
+        }
+    }
+
+    /// Tells what the server would have done; nothing if it agreed to nothing, or to what is known.
     pub(super) fn scouted(&self, peer: &Peer, scouted: &Scouted, say: &mut dyn FnMut(Message)) {
-        let Some(flight) = scouted.agreed() else { return };
         let nap = lower(peer);
+        let Some(flight) = scouted.agreed() else {
+            if self.show.verbose > 0 || self.show.log.has(Log::VERBOSE) {
+                let why = end_words(scouted.flight.as_ref());
+                say(Message::info(format!("{nap}: nothing came of it: {why}")));
+            }
+            return;
+        };
+        if scouted.cause == ScoutCause::MaybeAnonymous && !flight.is_anonymous() {
+            return;
+        }
         if let Some(verdict) = &scouted.verdict {
             self.verification(peer, false, verdict, say);
         }
@@ -34,6 +67,23 @@ impl Narrator {
             lines.into_iter().map(Message::bare).for_each(say);
         }
     }
+}
+
+/// Tells why a server agreed to nothing.
+pub(crate) fn end_words(flight: Option<&Flight>) -> String {
+    let words = match flight.map(|flight| flight.end) {
+        None => "the session did not get as far as TLS",
+        Some(FlightEnd::Refused(alert)) => return format!("the server sent alert {}", alert.0),
+        Some(FlightEnd::Cut) => "the server said no more",
+        Some(FlightEnd::NotTls) => "the server does not speak TLS",
+        Some(FlightEnd::TooMuch) => "the server sent too much",
+        Some(FlightEnd::Malformed) => "the server's answer is broken",
+        // These agree.
+        Some(FlightEnd::Done | FlightEnd::Retry | FlightEnd::Encrypted | FlightEnd::Resumed) => {
+            "the server chose no cipher"
+        }
+    };
+    words.to_owned()
 }
 
 /// Tells protocol, cipher and key exchange that a server chose.

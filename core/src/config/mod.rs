@@ -60,7 +60,8 @@ pub struct Config {
     /// Why the caller's wishes about these cannot be granted; each connection then ends where TLS
     /// would begin.
     pub flaw: Option<OfferFlaw>,
-    /// What a scout asks a server for that fails the handshake; `None` sends none.
+    /// What a scout asks a server for that fails the handshake, or that might be anonymous; `None`
+    /// sends none.
     pub scout: Option<WiderOffer>,
     /// Keep TLS sessions and reconnect to reuse them (`-r`, `-m`).
     pub reuse: Option<Reuse>,

@@ -5,7 +5,7 @@ use crate::cert::{Certificate, KeyKind};
 use crate::judge::ReferenceNames;
 use crate::report::{Group, TlsFacts, TlsVersion};
 use crate::tls::scout::{self, Protocol, ScoutHello};
-use crate::tls::{Identity, Suite};
+use crate::tls::{Authentication, Identity, Suite};
 
 /// All that the policy decides before connecting. Kept in the Observation, so that a verdict for
 /// another policy knows whether it would have asked the same question.
@@ -118,6 +118,20 @@ impl WiderOffer {
 }
 
 impl WiderOffer {
+    /// Makes the question whether a server that agreed to TLS 1.2 shows no certificate to those who
+    /// do without; `None` if anonymous suites are not wanted.
+    ///
+    /// All that is wanted below TLS 1.3 is asked for: a server that only might be anonymous is not.
+    pub fn question_of_anonymity(&self, server_name: Option<String>) -> Option<ScoutHello> {
+        let question = self.question(server_name)?;
+        let is_anonymous = |suite: &u16| {
+            Suite::by_number(*suite).is_some_and(|it| it.authentication == Authentication::None)
+        };
+        let fits =
+            question.highest() == Protocol::TLS12 && question.suites.iter().any(is_anonymous);
+        fits.then_some(question)
+    }
+
     /// Makes the question that follows if a server refused all versions of another one: TLS 1.3.
     pub fn above(&self, asked: &ScoutHello) -> Option<ScoutHello> {
         let only = Protocol::TLS13;

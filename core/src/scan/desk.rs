@@ -2,6 +2,7 @@
 //! asked.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,6 +70,8 @@ enum State {
     /// Of a server that refused, what it said is kept.
     Waiting(Option<Box<Report>>),
     Running(Box<Visit>),
+    /// One connection of the visit is over, and it waits for its turn to make another.
+    Between(Box<Visit>),
 }
 
 /// How far a visit has come.
@@ -111,7 +114,7 @@ impl Desk {
     pub(super) fn buffered(&self) -> usize {
         let of = |state: &State| match state {
             State::Running(visit) => visit.buffered(),
-            State::Waiting(_) => 0,
+            State::Waiting(_) | State::Between(_) => 0,
         };
         self.errands.values().map(|errand| of(&errand.state)).sum()
     }
@@ -209,6 +212,7 @@ impl Desk {
         self.errands.get(&id).is_some_and(|errand| match &errand.state {
             State::Running(visit) => visit.is_held(),
             State::Waiting(_) => errand.held,
+            State::Between(_) => false,
         })
     }
 
@@ -227,7 +231,8 @@ impl Desk {
         news.then_some((errand.visited_for, progress))
     }
 
-    /// Begins the next visit, if the limits allow one now.
+    /// Begins the next visit, or lets one go on that wants another connection, if the limits allow
+    /// that now.
     pub(super) fn begin(&mut self, cx: &mut Cx) -> Option<ErrandId> {
         if self.running >= self.connections || cx.to_servers() >= self.connections {
             return None;
@@ -235,13 +240,22 @@ impl Desk {
         let now = cx.now();
         let id = self.lanes.next(cx.random(), now)?;
         let errand = self.errands.get_mut(&id)?;
-        let route = Route::to(&errand.config, errand.target.clone());
-        let (config, keys) = (Arc::clone(&errand.config), errand.keys);
-        let visit = cx.for_owner(Owner::Visit(id), |cx| match errand.held {
-            true => Visit::start_held(cx, config, route),
-            false => Visit::start(cx, config, keys, route),
+        let state = mem::replace(&mut errand.state, State::Waiting(None));
+        let visit = cx.for_owner(Owner::Visit(id), |cx| match state {
+            State::Between(mut visit) => {
+                visit.take_turn(cx);
+                visit
+            }
+            State::Waiting(_) | State::Running(_) => {
+                let route = Route::to(&errand.config, errand.target.clone());
+                let (config, keys) = (Arc::clone(&errand.config), errand.keys);
+                Box::new(match errand.held {
+                    true => Visit::start_held(cx, config, route),
+                    false => Visit::start(cx, config, keys, route),
+                })
+            }
         });
-        errand.state = State::Running(Box::new(visit));
+        errand.state = State::Running(visit);
         self.running += 1;
         Some(id)
     }
@@ -256,6 +270,10 @@ impl Desk {
         let errand = self.errands.get_mut(&id)?;
         let State::Running(visit) = &mut errand.state else { return None };
         cx.for_owner(Owner::Visit(id), |cx| visit.handle(cx, input));
+        if visit.wants_turn() {
+            self.line_up(cx, id);
+            return None;
+        }
         let report = visit.take_report()?;
         let refused = is_refusal(&report).then_some(self.retry_after);
         self.freed(cx, id, refused);
@@ -270,11 +288,24 @@ impl Desk {
         self.close(cx.now(), id, report)
     }
 
+    /// Lets a visit that wants another connection wait for its turn as every connection does. It is
+    /// the next in its lane, so that what was begun comes to its end.
+    fn line_up(&mut self, cx: &mut Cx, id: ErrandId) {
+        self.freed(cx, id, None);
+        let Some(errand) = self.errands.get_mut(&id) else { return };
+        errand.state = match mem::replace(&mut errand.state, State::Waiting(None)) {
+            State::Running(visit) => State::Between(visit),
+            state @ (State::Waiting(_) | State::Between(_)) => state,
+        };
+        let host = errand.target.host.clone();
+        self.lanes.push_first(cx.random(), &errand.address, id, host);
+    }
+
     /// Tells when a visit that is under way is due, and for what.
     pub(super) fn deadline_of(&self, id: ErrandId) -> Option<(Instant, &'static str)> {
         match &self.errands.get(&id)?.state {
             State::Running(visit) => Some(visit.deadline()),
-            State::Waiting(_) => None,
+            State::Waiting(_) | State::Between(_) => None,
         }
     }
 
@@ -304,9 +335,17 @@ impl Desk {
         let is_last = errand.clients.is_empty();
         let report = match &mut errand.state {
             State::Waiting(report) if !is_last => report.clone(),
-            State::Running(_) if !is_last => None,
+            State::Running(visit) | State::Between(visit) if !is_last => visit.so_far(cx),
             State::Waiting(report) => {
                 let report = report.take();
+                self.lanes.remove(cx.random(), &errand.address, id);
+                self.forget(id);
+                report
+            }
+            State::Between(visit) => {
+                let stop = Input::Stop(Stop::Now);
+                cx.for_owner(Owner::Visit(id), |cx| visit.handle(cx, &stop));
+                let report = visit.take_report();
                 self.lanes.remove(cx.random(), &errand.address, id);
                 self.forget(id);
                 report

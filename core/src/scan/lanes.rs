@@ -101,6 +101,17 @@ impl Lanes {
         self.change(random, address, |lane| lane.waiting.push_back(Waiting { id, host }));
     }
 
+    /// Puts an errand at the front of its lane.
+    pub(super) fn push_first(
+        &mut self,
+        random: &mut Random,
+        address: &Address,
+        id: ErrandId,
+        host: String,
+    ) {
+        self.change(random, address, |lane| lane.waiting.push_front(Waiting { id, host }));
+    }
+
     /// Takes an errand out that is not wanted any more.
     pub(super) fn remove(&mut self, random: &mut Random, address: &Address, id: ErrandId) {
         self.change(random, address, |lane| lane.waiting.retain(|waiting| waiting.id != id));

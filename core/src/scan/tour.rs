@@ -15,7 +15,7 @@ use crate::report::{
 };
 use crate::resolve::{NextTarget, Route, RouteFacts, Target};
 use crate::time::Instant;
-use crate::visit::{judged, scouted};
+use crate::visit::{judge_scouted, judged};
 
 use super::desk::{Client, Desk, Progress, Requested};
 use super::lanes::ErrandId;
@@ -454,7 +454,7 @@ impl Call {
             let (began, hygiene) = (session.began, session.hygiene.clone());
             let scouted = session.scouted.take().map(|it| {
                 let (hello, flight) = (it.hello.clone(), it.flight.clone());
-                Arc::new(scouted(cx, config, &self.target, hello, flight))
+                Arc::new(judge_scouted(cx, config, &self.target, it.cause, hello, flight))
             });
             *session = Session {
                 target: self.target.clone(),

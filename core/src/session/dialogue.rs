@@ -293,7 +293,8 @@ impl Dialogue {
             }
         }
         if let Some(hello) = &self.plan.scout {
-            return self.stream.start_scout(cx, hello);
+            let arrival = self.stream.start_scout(cx, hello, self.plan.watch);
+            return self.take(cx, arrival);
         }
         let Some(Ok(setup)) = &self.plan.tls else { return };
         let (setup, watch) = (setup.clone(), self.plan.watch);

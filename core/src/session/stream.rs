@@ -9,9 +9,11 @@ use bytes::Bytes;
 use crate::config::Watch;
 use crate::context::Cx;
 use crate::machine::{Endpoint, Input, IoError, TransportId};
-use crate::report::{Event, Peer, ProxyError, ProxyFacts, StreamEnd, TlsError, TlsFacts, TlsNote};
+use crate::report::{
+    Direction, Event, Peer, ProxyError, ProxyFacts, StreamEnd, TlsError, TlsFacts, TlsNote,
+};
 use crate::tls::scout::{Flight, Scout, ScoutHello};
-use crate::tls::{Channel, Passage, Sessions, Setup};
+use crate::tls::{Channel, Passage, Sessions, Setup, Watcher};
 
 use super::tlsproxy::{Handed, Handover, Request};
 
@@ -28,7 +30,7 @@ enum Layer {
     Plain,
     Tls(Box<Channel>),
     /// A hand-made ClientHello went out; only the server's flight is read.
-    Scout(Box<Scout>),
+    Scout(Box<Scout>, Option<Box<Watcher>>),
     /// On the way to tlsproxy(8); plain again from then on, over the daemon's transport.
     Handover(Box<Handover>),
 }
@@ -73,11 +75,21 @@ impl Stream {
             }
             Input::Received(id, bytes) if *id == self.transport => Some(match &mut self.layer {
                 Layer::Plain => Arrival { text: bytes.clone(), ..Arrival::default() },
-                Layer::Scout(scout) => {
+                Layer::Scout(scout, watcher) => {
+                    let mut notes = Vec::new();
+                    let mut see = |from, bytes: &[u8]| {
+                        if let Some(watcher) = watcher {
+                            watcher.see(from, bytes, &mut notes);
+                        }
+                    };
+                    if !scout.is_over() {
+                        see(Direction::Received, bytes);
+                    }
                     if let Some(alert) = scout.receive(bytes) {
+                        see(Direction::Sent, &alert);
                         cx.send(self.transport, &alert);
                     }
-                    Arrival::default()
+                    Arrival { notes, ..Arrival::default() }
                 }
                 // Plain text that has no place here: the daemon was to hear it first.
                 Layer::Handover(_) => Arrival::default(),
@@ -89,7 +101,7 @@ impl Stream {
             Input::Ended(id) if *id == self.transport => {
                 let end = match &self.layer {
                     Layer::Tls(channel) if channel.is_open() => StreamEnd::Truncated,
-                    Layer::Tls(_) | Layer::Plain | Layer::Scout(_) | Layer::Handover(_) => {
+                    Layer::Tls(_) | Layer::Plain | Layer::Scout(..) | Layer::Handover(_) => {
                         StreamEnd::Clean
                     }
                 };
@@ -126,7 +138,7 @@ impl Stream {
     /// Sends text through whatever layer there is.
     pub(super) fn send(&mut self, cx: &mut Cx, text: &[u8]) -> Arrival {
         match &mut self.layer {
-            Layer::Scout(_) | Layer::Handover(_) => Arrival::default(),
+            Layer::Scout(..) | Layer::Handover(_) => Arrival::default(),
             Layer::Plain => {
                 cx.send(self.transport, text);
                 Arrival::default()
@@ -155,18 +167,28 @@ impl Stream {
     }
 
     /// Changes the layer: a hand-made ClientHello is on its way.
-    pub(super) fn start_scout(&mut self, cx: &mut Cx, hello: &Arc<ScoutHello>) {
+    pub(super) fn start_scout(
+        &mut self,
+        cx: &mut Cx,
+        hello: &Arc<ScoutHello>,
+        watch: Watch,
+    ) -> Arrival {
         let mut random = [0; 32];
         cx.random_of(self.transport).fill(&mut random);
         let (scout, octets) = Scout::start(hello.clone(), random);
+        let (mut watcher, mut notes) = (Watcher::new(watch).map(Box::new), Vec::new());
+        if let Some(watcher) = &mut watcher {
+            watcher.see(Direction::Sent, &octets, &mut notes);
+        }
         cx.send(self.transport, &octets);
-        self.layer = Layer::Scout(Box::new(scout));
+        self.layer = Layer::Scout(Box::new(scout), watcher);
+        Arrival { notes, ..Arrival::default() }
     }
 
     /// Tells what the server answered to a hand-made ClientHello.
     pub(super) fn flight(&self) -> Option<&Flight> {
         match &self.layer {
-            Layer::Scout(scout) => Some(scout.flight()),
+            Layer::Scout(scout, _) => Some(scout.flight()),
             Layer::Plain | Layer::Tls(_) | Layer::Handover(_) => None,
         }
     }
@@ -211,7 +233,7 @@ impl Stream {
                 }
             }
             Layer::Handover(handover) => cx.close(handover.daemon()),
-            Layer::Plain | Layer::Scout(_) => {}
+            Layer::Plain | Layer::Scout(..) => {}
         }
         cx.close(self.transport);
     }
@@ -221,7 +243,9 @@ impl Stream {
         match &self.layer {
             Layer::Plain => 0,
             Layer::Tls(channel) => channel.buffered(),
-            Layer::Scout(scout) => scout.buffered(),
+            Layer::Scout(scout, watcher) => {
+                scout.buffered() + watcher.as_ref().map_or(0, |watcher| watcher.buffered())
+            }
             Layer::Handover(handover) => handover.buffered(),
         }
     }
@@ -229,7 +253,7 @@ impl Stream {
     /// Ends the stream's life here and gives the TLS sessions back.
     pub(super) fn into_sessions(self) -> Option<Sessions> {
         match self.layer {
-            Layer::Plain | Layer::Scout(_) | Layer::Handover(_) => None,
+            Layer::Plain | Layer::Scout(..) | Layer::Handover(_) => None,
             Layer::Tls(channel) => Some(channel.into_sessions()),
         }
     }

@@ -34,3 +34,4 @@ pub use suites::{
     Authentication, Encryption, Exchange, Mac, OPENSSL, OTHERS, SUITES, Since, Suite, SuiteStatus,
 };
 pub(crate) use tape::{Tape, TapedStep};
+pub(crate) use watch::Watcher;

@@ -7,7 +7,7 @@ use crate::report::{Alert, Direction, HandshakeMessage, RecordHeader, TlsMessage
 
 /// Takes both directions of a connection apart into records (RFC 8446 section 5.1).
 #[derive(Debug)]
-pub(super) struct Watcher {
+pub(crate) struct Watcher {
     watch: Watch,
     complete: bool,
     sent: Side,
@@ -34,7 +34,7 @@ const APPLICATION_DATA: u8 = 23;
 
 impl Watcher {
     /// Makes one if anything is to be watched.
-    pub(super) fn new(watch: Watch) -> Option<Self> {
+    pub(crate) fn new(watch: Watch) -> Option<Self> {
         let wanted = watch.messages || watch.handshake_bytes || watch.session_bytes;
         wanted.then(|| Self {
             watch,
@@ -45,7 +45,7 @@ impl Watcher {
     }
 
     /// Sees bytes that cross the wire.
-    pub(super) fn see(&mut self, from: Direction, mut bytes: &[u8], notes: &mut Vec<TlsNote>) {
+    pub(crate) fn see(&mut self, from: Direction, mut bytes: &[u8], notes: &mut Vec<TlsNote>) {
         let side = match from {
             Direction::Sent => &mut self.sent,
             Direction::Received => &mut self.received,
@@ -87,7 +87,7 @@ impl Watcher {
     }
 
     /// Counts the octets of the server that are held.
-    pub(super) fn buffered(&self) -> usize {
+    pub(crate) fn buffered(&self) -> usize {
         self.received.record.len() + self.received.message.len()
     }
 

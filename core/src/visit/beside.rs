@@ -17,6 +17,7 @@ impl Visit {
             State::Routing
             | State::Leaving(..)
             | State::Pausing(..)
+            | State::Turning(_)
             | State::Inspecting(_)
             | State::Over => return,
         };
@@ -32,7 +33,8 @@ impl Visit {
 
     /// Tells whether a connection is there whose server has not shown who it is.
     pub(crate) fn is_connected(&self) -> bool {
-        matches!(&self.state, State::Approaching(approach, _) if approach.is_connected())
+        let is_scout = self.scout.is_some();
+        matches!(&self.state, State::Approaching(it, _) if it.is_connected() && !is_scout)
     }
 
     /// Tells the TLS connection of a server that was judged and is being left.
@@ -42,6 +44,7 @@ impl Visit {
             State::Routing
             | State::Approaching(..)
             | State::Pausing(..)
+            | State::Turning(_)
             | State::Inspecting(_)
             | State::Over => None,
         }

@@ -73,6 +73,12 @@ impl Legacy {
         self.heard.lock().expect("no writer panics").len()
     }
 
+    /// Makes the flight that answers the record of a ClientHello, if it offers anything acceptable.
+    pub(super) fn flight_for(&self, record: &[u8]) -> Option<Vec<u8>> {
+        let hello = Hello::read(record.get(9..)?)?;
+        self.answer(&hello).ok()
+    }
+
     /// Makes the flight that answers a ClientHello.
     fn answer(&self, hello: &Hello) -> Result<Vec<u8>, Refusal> {
         self.heard.lock().expect("no writer panics").push((hello.highest(), hello.suites.clone()));

@@ -87,6 +87,13 @@ impl MailServer {
         self.perform(answer);
     }
 
+    /// Decides what to do instead of TLS with a client that begins so.
+    fn instead_of_tls(&self, bytes: &[u8]) -> Option<super::Answer> {
+        let setup = &self.script.tls;
+        let rather = || setup.rather.as_ref()?.flight_for(bytes).map(super::Answer::from);
+        setup.instead.clone().or_else(rather)
+    }
+
     fn receive_tls(&mut self, bytes: &[u8]) {
         let Layer::Tls(tls, shown) = &mut self.layer else { return };
         if self.script.wrapper
@@ -227,7 +234,7 @@ impl Peer for MailServer {
             Layer::Plain => self.input.extend_from_slice(bytes),
             Layer::Deaf => {}
             Layer::Tls(..) => self.receive_tls(bytes),
-            Layer::Expecting => match self.script.tls.instead.clone() {
+            Layer::Expecting => match self.instead_of_tls(bytes) {
                 Some(answer) => self.turn_deaf(&answer),
                 None => {
                     let tls = Box::new(self.script.tls.accept());

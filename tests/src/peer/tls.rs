@@ -12,6 +12,7 @@ use rustls::{
     NamedGroup, RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion, version,
 };
 
+use super::legacy::Legacy;
 use super::script::Answer;
 use crate::certs::{self, Identity, KeyType};
 
@@ -29,6 +30,7 @@ pub struct TlsSetup {
     tickets: Tickets,
     pub(super) half_rtt: bool,
     pub(super) instead: Option<Answer>,
+    pub(super) rather: Option<Box<Legacy>>,
     pub(super) after_flight: Option<(usize, Answer)>,
     config: Arc<OnceLock<Arc<ServerConfig>>>,
 }
@@ -99,6 +101,7 @@ impl Default for TlsSetup {
             tickets: Tickets::Stored(2),
             half_rtt: false,
             instead: None,
+            rather: None,
             after_flight: None,
             config: Arc::default(),
         }
@@ -119,6 +122,12 @@ impl TlsSetup {
     /// A setup that sends an answer in place of its side of the handshake, and hears nothing more.
     pub fn instead(answer: impl Into<Answer>) -> Self {
         Self { instead: Some(answer.into()), ..Self::default() }
+    }
+
+    /// Lets a hand-built server answer clients that offer something it accepts.
+    pub fn rather(mut self, legacy: Legacy) -> Self {
+        self.rather = Some(Box::new(legacy));
+        self
     }
 
     /// Changes the certificate.

@@ -232,6 +232,14 @@ pub(crate) fn causes() -> Vec<Cause> {
             "",
         ),
         c("TLS 1.2", tls(TlsSetup::only_12()), "", LITERAL, 0, ""),
+        c(
+            "anonymous besides",
+            tls(TlsSetup::only_12().rather(Legacy::new(0x303, &[0xa7]))),
+            "",
+            LITERAL,
+            0,
+            "",
+        ),
         c("Ed25519", tls(TlsSetup::default().identity(certs::small())), "", LITERAL, 0, ""),
         c(
             "RSA",

@@ -47,6 +47,29 @@ fn lines_of_a_probe() {
     assert!(told.iter().all(|line| !line.contains(" TLS connection established ")));
 }
 
+/// The certificate is told and judged as ever; what other clients get comes on top.
+#[test]
+fn a_server_that_would_rather_be_anonymous() {
+    let told = lines("anonymous besides", &["-C"]);
+    let established = |line: &String| line.contains("Untrusted TLS connection established to ");
+    assert_eq!(told.iter().filter(|line| established(line)).count(), 1, "{told:#?}");
+    assert_eq!(told.iter().filter(|line| *line == "-----BEGIN CERTIFICATE-----").count(), 2);
+    let last = [
+        "tlsfinger: TLS offered by 127.0.0.1NAP: TLSv1.2 with cipher ADH-AES256-GCM-SHA384 \
+         (256/256 bits) key-exchange DHE (1024 bits), not spoken by this program",
+        "tlsfinger: Server is anonymous",
+    ];
+    assert_eq!(told[told.len() - 2..], last, "{told:#?}");
+    let quiet = lines("TLS 1.2", &[]);
+    assert!(quiet.last().unwrap().contains("Untrusted TLS connection established to "));
+    let explained = lines("anonymous besides", &["--explain"]).join("\n");
+    let words = "\n  Anonymous to clients that do not mind: TLSv1.2 with cipher\n            ADH";
+    assert!(explained.contains(words), "{explained}");
+    assert!(explained.contains("\n  Names     mx.example.org\n"), "{explained}");
+    let explained = lines("TLS 1.2", &["--explain"]).join("\n");
+    assert!(!explained.contains("Anonymous") && !explained.contains("Offered"), "{explained}");
+}
+
 #[test]
 fn with_certificates_and_without_anything() {
     let told = lines("DHE only", &["-C"]);

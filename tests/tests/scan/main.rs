@@ -1,6 +1,7 @@
 //! `Scan`: many destinations in the virtual world.
 
 mod limits;
+mod scouts;
 mod stops;
 mod streaming;
 mod verdicts;
