@@ -72,7 +72,8 @@ fn version(facts: &VersionFacts, page: &mut Page) {
         1 => "1 suite".to_owned(),
         count => format!("{count} suites"),
     };
-    page.line(Tone::Plain, &format!("{version}: {count}{}", order_words(order)));
+    let header = format!("{version}: {count}{}", order_words(order));
+    page.line(Tone::Plain, &format!("{header:58} IANA, RFC 9325"));
     for number in suites {
         let Some(suite) = Suite::by_number(*number) else {
             page.line(Tone::Plain, &format!("  0x{number:04x}"));
@@ -85,7 +86,8 @@ fn version(facts: &VersionFacts, page: &mut Page) {
             SuiteStatus::MustNot => ("must not be", Tone::Bad),
         };
         let (name, bits) = (suite.openssl, suite.bits);
-        page.line(tone, &format!("  {name:44} {bits:3} bits  {word}"));
+        let letter = suite.registered.letter().unwrap_or("-");
+        page.line(tone, &format!("  {name:44} {bits:3} bits  {letter}  {word}"));
     }
     let mut list = |label: &str, names: Vec<String>| {
         if !names.is_empty() {

@@ -82,7 +82,8 @@ fn version(facts: &VersionFacts) -> Value {
                 SuiteStatus::ShouldNot => "should-not",
                 SuiteStatus::MustNot => "must-not",
             });
-            json!({ "cipher": suite(*number), "status": status })
+            let iana = Suite::by_number(*number).and_then(|suite| suite.registered.letter());
+            json!({ "cipher": suite(*number), "status": status, "iana": iana })
         }).collect::<Value>(),
         "order": order_word(order),
         "groups": groups.iter().map(|group| group_word(*group)).collect::<Value>(),

@@ -31,7 +31,8 @@ pub(crate) use provider::{RUSTLS, sni_of};
 pub(crate) use sessions::{SessionCache, Sessions};
 pub use sessions::{SessionKey, TicketFacts};
 pub use suites::{
-    Authentication, Encryption, Exchange, Mac, OPENSSL, OTHERS, SUITES, Since, Suite, SuiteStatus,
+    Authentication, Encryption, Exchange, Mac, OPENSSL, OTHERS, Registered, SUITES, Since, Suite,
+    SuiteStatus,
 };
 pub(crate) use tape::{Tape, TapedStep};
 pub(crate) use watch::Watcher;

@@ -365,6 +365,8 @@ impl FlightReader {
             | Exchange::EcdhePsk
             | Exchange::Srp
             | Exchange::Krb5
+            | Exchange::Pake
+            | Exchange::Gost
             | Exchange::Tls13 => return Some(()),
         };
         let parameters = whole.get(..whole.len() - body.0.len())?;

@@ -1,6 +1,6 @@
 //! Cipher suites: the names that people know them by, what they are made of, and what they are worth.
 //!
-//! `table` is made by `.ci/suites` from OpenSSL's list and the IANA registry.
+//! `table` is made by `.ci/suites` from OpenSSL's list and what the IANA registry has; it says from where.
 
 mod table;
 
@@ -33,6 +33,33 @@ pub struct Suite {
     pub mac: Mac,
     /// The first protocol version that has the suite.
     pub since: Since,
+    /// What the IANA registry says of it.
+    pub registered: Registered,
+}
+
+/// The column "Recommended" of the IANA registry (RFC 9847 section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Registered {
+    /// Y: the IETF has consensus that it is recommended.
+    Yes,
+    /// N: nothing is said.
+    No,
+    /// D: discouraged.
+    Discouraged,
+    /// It was never registered.
+    Unregistered,
+}
+
+impl Registered {
+    /// Tells the letter in the registry.
+    pub const fn letter(self) -> Option<&'static str> {
+        match self {
+            Self::Yes => Some("Y"),
+            Self::No => Some("N"),
+            Self::Discouraged => Some("D"),
+            Self::Unregistered => None,
+        }
+    }
 }
 
 /// What identifies a suite is enough to see.
@@ -70,6 +97,10 @@ pub enum Exchange {
     Srp,
     /// Kerberos (RFC 2712).
     Krb5,
+    /// A password (RFC 8492), or J-PAKE.
+    Pake,
+    /// By the GOST key in the server's certificate (RFC 9189): no forward secrecy.
+    Gost,
     /// Whatever group TLS 1.3 agrees on.
     Tls13,
 }
@@ -91,6 +122,8 @@ pub enum Authentication {
     Srp,
     /// By Kerberos.
     Krb5,
+    /// By a GOST key.
+    Gost,
     /// By whatever key TLS 1.3 agrees on.
     Any,
 }
@@ -115,6 +148,14 @@ pub enum Encryption {
     CamelliaCbc,
     CamelliaGcm,
     ChaCha20,
+    Aegis,
+    Sm4Gcm,
+    Sm4Ccm,
+    Gost28147Cnt,
+    KuznyechikCtr,
+    KuznyechikMgm,
+    MagmaCtr,
+    MagmaMgm,
 }
 
 /// How data are authenticated.
@@ -126,6 +167,9 @@ pub enum Mac {
     Sha1,
     Sha256,
     Sha384,
+    GostImit,
+    Gost3411,
+    Omac,
 }
 
 /// A protocol version that brought suites.
@@ -169,8 +213,8 @@ impl Suite {
 
     /// Tells whether client and server need nothing in common beforehand.
     pub const fn needs_no_secret(&self) -> bool {
-        use Exchange::{DhePsk, EcdhePsk, Krb5, Psk, RsaPsk, Srp};
-        !matches!(self.exchange, Psk | RsaPsk | DhePsk | EcdhePsk | Srp | Krb5)
+        use Exchange::{DhePsk, EcdhePsk, Krb5, Pake, Psk, RsaPsk, Srp};
+        !matches!(self.exchange, Psk | RsaPsk | DhePsk | EcdhePsk | Srp | Krb5 | Pake)
     }
 
     /// Tells whether a protocol version has the suite.
@@ -186,8 +230,8 @@ impl Suite {
 
     /// Tells whether the session's keys stay safe when the server's key is lost.
     pub const fn is_forward_secret(&self) -> bool {
-        use Exchange::{Dhe, DhePsk, Ecdhe, EcdhePsk, Srp, Tls13};
-        matches!(self.exchange, Dhe | DhePsk | Ecdhe | EcdhePsk | Srp | Tls13)
+        use Exchange::{Dhe, DhePsk, Ecdhe, EcdhePsk, Pake, Srp, Tls13};
+        matches!(self.exchange, Dhe | DhePsk | Ecdhe | EcdhePsk | Srp | Pake | Tls13)
     }
 
     /// Tells whether it encrypts blocks in CBC mode.
@@ -238,7 +282,12 @@ impl Suite {
                 ShouldNot,
                 "SHOULD NOT negotiate ephemeral finite-field Diffie-Hellman (RFC 9325, 4.1)",
             )
-        } else if self.exchange == Exchange::Tls13
+        } else if self.exchange == Exchange::Gost {
+            (
+                ShouldNot,
+                "MUST support and prefer to negotiate suites offering forward secrecy (RFC 9325, 4.1)",
+            )
+        } else if self.number >> 8 == 0x13
             || self.exchange == Exchange::Ecdhe && self.encryption == Encryption::AesGcm
         {
             (Recommended, "")
@@ -272,7 +321,7 @@ pub const SUITES: &[Suite] = &[
 macro_rules! suites {
     ($(#[$doc:meta])* $list:ident $($number:literal $iana:literal $openssl:literal $exchange:ident
         $authentication:ident $encryption:ident $bits:literal $algorithm:literal $mac:ident
-        $since:ident)*) => {
+        $since:ident $registered:ident)*) => {
         $(#[$doc])*
         pub const $list: &[Suite] = &[$(Suite {
             number: $number,
@@ -285,6 +334,7 @@ macro_rules! suites {
             algorithm_bits: $algorithm,
             mac: Mac::$mac,
             since: Since::$since,
+            registered: Registered::$registered,
         },)*];
     };
 }
@@ -306,7 +356,9 @@ mod tests {
             assert_eq!(all.iter().skip(at + 1).find(same), None, "{suite:?}");
             let Suite { iana, encryption, bits, algorithm_bits, .. } = **suite;
             assert!(bits <= algorithm_bits, "{iana}");
-            assert_eq!(iana.contains("_NULL"), encryption == Encryption::Null, "{iana}");
+            // RFC 9150 has two that only authenticate.
+            let is_null = iana.contains("_NULL") || suite.number >> 1 == 0xc0b4 >> 1;
+            assert_eq!(is_null, encryption == Encryption::Null, "{iana}");
             assert_eq!(
                 iana.contains("_GCM_"),
                 format!("{encryption:?}").ends_with("Gcm"),
@@ -314,9 +366,37 @@ mod tests {
             );
             let is_anonymous = suite.authentication == Authentication::None;
             assert_eq!(iana.contains("_anon_"), is_anonymous, "{iana}");
-            assert_eq!(suite.number >> 8 == 0x13, suite.since == Since::Tls13, "{iana}");
+            // Suites of TLS 1.3 leave the key exchange open; those of RFC 9367 kept an old name.
+            let is_open = !iana.contains("_WITH_") || iana.contains("_MGM_");
+            assert_eq!(is_open, suite.since == Since::Tls13, "{iana}");
+            assert_eq!(suite.exchange == Exchange::Tls13, suite.since == Since::Tls13, "{iana}");
         }
-        assert!(all.len() > 300);
+        assert!(all.len() > 350);
+    }
+
+    #[test]
+    fn the_registry_beside_rfc_9325() {
+        use Registered::{Discouraged, No, Unregistered, Yes};
+        let table = [
+            (0x1301, Yes, SuiteStatus::Recommended),
+            (0x1305, No, SuiteStatus::Recommended),
+            (0xc02f, Yes, SuiteStatus::Recommended),
+            (0xcca8, Yes, SuiteStatus::Allowed),
+            // They do not agree on everything.
+            (0x009e, Yes, SuiteStatus::ShouldNot),
+            (0x002f, No, SuiteStatus::ShouldNot),
+            (0xc011, Discouraged, SuiteStatus::MustNot),
+            (0xc0b4, Discouraged, SuiteStatus::MustNot),
+            // SM4 (RFC 8998), GOST (RFC 9189, RFC 9367, and what was before them).
+            (0x00c6, No, SuiteStatus::Allowed),
+            (0xc103, No, SuiteStatus::Allowed),
+            (0xc100, No, SuiteStatus::ShouldNot),
+            (0x0081, Unregistered, SuiteStatus::ShouldNot),
+        ];
+        for (number, registered, status) in table {
+            let suite = Suite::by_number(number).unwrap();
+            assert_eq!((suite.registered, suite.status().0), (registered, status), "{suite:?}");
+        }
     }
 
     #[test]
