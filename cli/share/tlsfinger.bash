@@ -29,6 +29,7 @@ _tlsfinger() {
         --rate) mapfile -t COMPREPLY < <(:); return ;;
         --per-host) mapfile -t COMPREPLY < <(:); return ;;
         --timeout-total) mapfile -t COMPREPLY < <(:); return ;;
+        --retry-pause) mapfile -t COMPREPLY < <(:); return ;;
         --blocklist) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
         --shard) mapfile -t COMPREPLY < <(:); return ;;
         --columns) mapfile -t COMPREPLY < <(:); return ;;
@@ -43,7 +44,7 @@ _tlsfinger() {
         --record) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
     esac
     if [[ $word == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W '-a -S -t -T -w -m -r -X --all --hygiene --enumerate --pause -f -h -M -R -l -g -p -s -H -k -K -x -A -d -F -P --webpki-roots -c -C -L -v --explain --color --json --exit-code --nagios --warn-days --critical-days --concurrency --rate --per-host --timeout-total --first --no-share --blocklist --shard --unordered --csv --columns --certificates --resume --metrics -o --resolver --dnssec --trust-anchor --runtime --record --help --version' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W '-a -S -t -T -w -m -r -X --all --hygiene --enumerate --pause -f -h -M -R -l -g -p -s -H -k -K -x -A -d -F -P --webpki-roots -c -C -L -v --explain --color --json --exit-code --nagios --warn-days --critical-days --concurrency --rate --per-host --timeout-total --retry-pause --first --no-share --blocklist --shard --unordered --csv --columns --certificates --resume --metrics -o --resolver --dnssec --trust-anchor --runtime --record --help --version' -- "$word")
     fi
 }
 complete -F _tlsfinger tlsfinger

@@ -122,6 +122,8 @@ pub(crate) struct ScanOptions {
     pub(crate) per_host: Option<u32>,
     /// `--timeout-total`
     pub(crate) timeout_total: Option<u32>,
+    /// `--retry-pause`
+    pub(crate) retry_pause: Option<u32>,
     /// `--first`
     pub(crate) first: bool,
     /// `--no-share`

@@ -4,7 +4,7 @@
 //! | name | what it has |
 //! | --- | --- |
 //! | `dN.KIND.farm.test` | MX `mxK.KIND.farm.test`, K being N modulo the number of servers; any other label does as well |
-//! | `mxK.KIND.farm.test` | an address of its own, 127.16.0.0 and above |
+//! | `mxK.KIND.farm.test` | an address of its own, 127.16.0.0 and above; of kind `dual` ::1 besides |
 //! | `_PORT._tcp.mxK.KIND.farm.test` | a TLSA record `3 1 1`, for kinds that have one |
 //!
 //! A [`Kind`] says how its servers behave. Each has its own key and certificate, issued by one
@@ -18,13 +18,13 @@ mod server;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::signer::Signer;
 pub use names::Names;
 pub use pki::Pki;
-pub use server::Servers;
+pub use server::{Servers, has_ipv6};
 
 /// A mail farm and its name server, until dropped.
 #[derive(Debug)]
@@ -217,11 +217,15 @@ pub enum Kind {
     Lost,
     /// Hangs up at once.
     Gone,
+    /// Begins with TLS.
+    Wrapped,
+    /// As it should; has an IPv6 address, too. There is only one of them.
+    Dual,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Good,
         Self::Unpinned,
         Self::Mismatch,
@@ -232,6 +236,8 @@ impl Kind {
         Self::Bare,
         Self::Lost,
         Self::Gone,
+        Self::Wrapped,
+        Self::Dual,
     ];
 
     /// Tells the label of the kind.
@@ -247,6 +253,8 @@ impl Kind {
             Self::Bare => "bare",
             Self::Lost => "lost",
             Self::Gone => "gone",
+            Self::Wrapped => "wrapped",
+            Self::Dual => "dual",
         }
     }
 
@@ -282,7 +290,13 @@ impl Host {
 
     /// Finds the server at an address.
     pub fn at(address: IpAddr) -> Option<Self> {
-        let IpAddr::V4(address) = address else { return None };
+        let address = match address.to_canonical() {
+            IpAddr::V4(address) => address,
+            IpAddr::V6(address) => {
+                let dual = Self { kind: Kind::Dual, number: 0 };
+                return (address == Ipv6Addr::LOCALHOST).then_some(dual);
+            }
+        };
         let place = u32::from(address).checked_sub(FIRST)?;
         let kind = *Kind::ALL.get((place >> 16) as usize)?;
         Some(Self { kind, number: place & 0xffff })

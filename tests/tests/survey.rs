@@ -208,3 +208,13 @@ fn text_that_comes_while_the_handshake_is_held_is_dropped() {
         );
     }
 }
+
+#[test]
+fn a_server_that_fails_before_the_second_visit_is_held() {
+    let config = Config { wrapper: true, ..setting::config() };
+    let script = Script::smtp();
+    let run = survey(&config, script.clone());
+    assert_eq!(run.report().sessions.len(), 1);
+    assert!(run.report().sessions[0].observation.handshake_error.is_some());
+    assert_eq!((trips(&run), connections(&script)), (2, 2));
+}

@@ -138,6 +138,9 @@ fn limits(scan: &ScanOptions, pause: Option<u32>, notes: &mut Vec<Message>) -> S
     if let Some(seconds) = scan.timeout_total {
         limits.total = Duration::from_secs(seconds.max(1).into());
     }
+    if let Some(seconds) = scan.retry_pause {
+        limits.retry_after = Duration::from_secs(seconds.into());
+    }
     if scan.no_share {
         limits.share = None;
     }

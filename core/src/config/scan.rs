@@ -142,7 +142,10 @@ impl Blocklist {
     /// Tells whether an address is on the list, or in a prefix that is.
     pub fn blocks_address(&self, address: IpAddr) -> bool {
         let bits = bits(address);
-        self.prefixes.iter().any(|(length, known)| known.contains(&masked(bits, *length)))
+        // What is wider than all of IPv4 means IPv6.
+        let least = if address.to_canonical().is_ipv4() { 96 } else { 0 };
+        let mut fitting = self.prefixes.range(least..);
+        fitting.any(|(length, known)| known.contains(&masked(bits, *length)))
     }
 }
 
@@ -238,5 +241,9 @@ mod tests {
         assert!(!all.blocks_address("2001:db8::1".parse().unwrap()));
         assert_eq!(all.add("::/0"), Ok(()));
         assert!(all.blocks_address("2001:db8::1".parse().unwrap()));
+        let mut six = Blocklist::default();
+        assert_eq!(six.add("::/0"), Ok(()));
+        assert!(six.blocks_address("2001:db8::1".parse().unwrap()));
+        assert!(!six.blocks_address("192.0.2.1".parse().unwrap()));
     }
 }

@@ -154,6 +154,10 @@ impl Session {
             None if observation.proxied.is_some() => self.proxied_conclusion(),
             None if observation.hello.is_none() => Conclusion::NoDialogue,
             None if level == Level::None => Conclusion::Satisfied,
+            // It was cut off before its end.
+            None if observation.hello.as_ref().is_some_and(|hello| hello.starttls) => {
+                Conclusion::NoDialogue
+            }
             None if observation.offer.is_some() => Conclusion::NoStartTls,
             None => Conclusion::NotSatisfied,
         }

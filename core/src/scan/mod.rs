@@ -183,6 +183,8 @@ impl Scan {
                         && let Some(tour) = self.tours.get_mut(&client.tour)
                     {
                         tour.learn(&mut self.cx, &mut self.desk, client.call, progress);
+                        // That may have been its last call.
+                        self.cx.wake(Owner::Tour(client.tour));
                     }
                 }
                 Some(Told { report, clients, visited_for }) => {

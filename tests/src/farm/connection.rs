@@ -38,9 +38,13 @@ const LINE: usize = 4096;
 
 impl Connection {
     /// Begins a connection, which has some before it.
-    pub(super) fn new(host: Host, earlier: u64) -> Self {
+    pub(super) fn new(world: &World, host: Host, earlier: u64) -> Self {
         let refuses = host.kind == Kind::Busy || host.kind == Kind::Once && earlier == 0;
-        let layer = if host.kind == Kind::Mute { Layer::Deaf } else { Layer::Text };
+        let layer = match host.kind {
+            Kind::Mute => Layer::Deaf,
+            Kind::Wrapped => tls(world, host),
+            _ => Layer::Text,
+        };
         Self { host, refuses, layer, line: Vec::new() }
     }
 
@@ -53,12 +57,16 @@ impl Connection {
     pub(super) fn greet(&self) -> Reaction {
         let name = self.host.name();
         let bytes = match self.host.kind {
-            Kind::Mute | Kind::Gone => Vec::new(),
+            Kind::Mute | Kind::Gone | Kind::Wrapped => Vec::new(),
             _ if self.refuses => format!("421 {name} too busy\r\n").into_bytes(),
-            _ => format!("220 {name} ESMTP\r\n").into_bytes(),
+            _ => self.greeting(),
         };
         let ends = self.refuses || self.host.kind == Kind::Gone;
         Reaction { bytes, ends, secured: false }
+    }
+
+    fn greeting(&self) -> Vec<u8> {
+        format!("220 {} ESMTP\r\n", self.host.name()).into_bytes()
     }
 
     /// Takes bytes of the client.
@@ -91,10 +99,7 @@ impl Connection {
                         Kind::Silent => self.layer = Layer::Deaf,
                         Kind::Lost => self.layer = Layer::Leaving,
                         _ => {
-                            let config = world.pki.config(self.host);
-                            let connection = ServerConnection::new(config);
-                            let connection = connection.expect("the configuration is complete");
-                            self.layer = Layer::Tls(Box::new(connection));
+                            self.layer = tls(world, self.host);
                             let rest = std::mem::take(&mut self.line);
                             self.read_tls(&rest, reaction);
                         }
@@ -125,6 +130,9 @@ impl Connection {
             let _ = tls.reader().read_to_end(&mut self.line);
         }
         reaction.secured = handshaking && !tls.is_handshaking();
+        if reaction.secured && self.host.kind == Kind::Wrapped {
+            answers.extend(self.greeting());
+        }
         while let Some(line) = self.next_line() {
             match self.verb(&line) {
                 Verb::Hello => {
@@ -167,6 +175,12 @@ impl Connection {
             () => Verb::Other,
         }
     }
+}
+
+/// Begins TLS.
+fn tls(world: &World, host: Host) -> Layer {
+    let connection = ServerConnection::new(world.pki.config(host));
+    Layer::Tls(Box::new(connection.expect("the configuration is complete")))
 }
 
 enum Verb {

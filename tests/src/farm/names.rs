@@ -1,7 +1,7 @@
 //! The name server of a farm: it makes its answers up from the question.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -169,6 +169,7 @@ fn nsec(name: &Name<Vec<u8>>, owner: Option<Owner>) -> Option<Vec<u8>> {
         Some(Owner::Root) => &[Rtype::SOA, Rtype::DNSKEY],
         Some(Owner::Above) => &[],
         Some(Owner::Domain(..)) => &[Rtype::MX],
+        Some(Owner::Mail(Host { kind: Kind::Dual, .. })) => &[Rtype::A, Rtype::AAAA],
         Some(Owner::Mail(_)) => &[Rtype::A],
         Some(Owner::Tlsa(_)) => &[Rtype::TLSA],
     };
@@ -220,7 +221,11 @@ fn records(world: &World, owner: Owner, rtype: Rtype) -> Vec<Vec<u8>> {
     match (owner, rtype) {
         (Owner::Domain(kind, number), Rtype::MX) => {
             let mail = |at: u32| {
-                let host = Host { kind, number: number.wrapping_add(at) % size.servers };
+                let number = match kind {
+                    Kind::Dual => 0,
+                    _ => number.wrapping_add(at) % size.servers,
+                };
+                let host = Host { kind, number };
                 let preference = u16::try_from(10 * (at + 1)).unwrap_or(u16::MAX);
                 let exchange = Name::vec_from_str(&host.name()).expect("it is a name");
                 [&preference.to_be_bytes()[..], exchange.as_slice()].concat()
@@ -229,6 +234,9 @@ fn records(world: &World, owner: Owner, rtype: Rtype) -> Vec<Vec<u8>> {
         }
         (Owner::Root, Rtype::DNSKEY) => vec![world.signer.dnskey()],
         (Owner::Mail(host), Rtype::A) => vec![host.address().octets().to_vec()],
+        (Owner::Mail(Host { kind: Kind::Dual, .. }), Rtype::AAAA) => {
+            vec![Ipv6Addr::LOCALHOST.octets().to_vec()]
+        }
         (Owner::Tlsa(host), Rtype::TLSA) => {
             let pinned = match host.kind {
                 Kind::Mismatch => Host { kind: Kind::Good, number: host.number },

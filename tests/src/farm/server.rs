@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -55,25 +55,37 @@ impl Drop for Servers {
     }
 }
 
-/// Listens on all addresses of one port, once for each thread.
+/// Listens on all addresses of one port, once for each thread; on those of IPv6 too, if the system
+/// has them.
 pub(super) fn listen(size: Size) -> io::Result<Vec<TcpListener>> {
+    let (family, all) = match has_ipv6() {
+        true => (AddressFamily::INET6, IpAddr::from(Ipv6Addr::UNSPECIFIED)),
+        false => (AddressFamily::INET, IpAddr::from(Ipv4Addr::UNSPECIFIED)),
+    };
     let mut port = size.port;
     let mut listeners = Vec::new();
     for _ in 0..size.threads.max(1) {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let socket =
-            rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
+        let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+        if family == AddressFamily::INET6 {
+            sockopt::set_ipv6_v6only(&socket, false)?;
+        }
         sockopt::set_socket_reuseaddr(&socket, true)?;
         sockopt::set_socket_reuseport(&socket, true)?;
         // Connections inherit it.
         sockopt::set_tcp_nodelay(&socket, true)?;
-        rustix::net::bind(&socket, &SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))?;
+        rustix::net::bind(&socket, &SocketAddr::new(all, port))?;
         rustix::net::listen(&socket, 4096)?;
         let listener = TcpListener::from(socket);
         port = listener.local_addr()?.port();
         listeners.push(listener);
     }
     Ok(listeners)
+}
+
+/// Tells whether the system has ::1.
+pub fn has_ipv6() -> bool {
+    TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
 }
 
 /// The number that stands for the listener.
@@ -124,12 +136,12 @@ impl Thread {
             let (Ok(ours), Ok(theirs)) = (socket.local_addr(), socket.peer_addr()) else {
                 continue;
             };
-            let is_near = theirs.ip().is_loopback();
+            let is_near = theirs.ip().to_canonical().is_loopback();
             let Some(host) = host_at(ours.ip(), self.world.size).filter(|_| is_near) else {
                 continue;
             };
             let earlier = self.world.counts().opened(host);
-            let connection = Connection::new(host, earlier);
+            let connection = Connection::new(&self.world, host, earlier);
             let greeting = connection.greet();
             let id = self.next;
             self.next += 1;

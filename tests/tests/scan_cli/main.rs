@@ -1,6 +1,7 @@
 //! `tlsfinger scan` against a farm of servers on loopback.
 
 mod lists;
+mod options;
 mod output;
 mod politeness;
 mod resume;
@@ -97,6 +98,34 @@ impl Done {
     fn lines(&self) -> Vec<u64> {
         lines(&self.records())
     }
+}
+
+/// What counts of a record or of the document of a probe, whenever and in whatever company it was
+/// made.
+fn essence(record: &Value) -> Value {
+    const PARTS: [&str; 10] = [
+        "peer",
+        "verdict",
+        "chain",
+        "tls",
+        "problems",
+        "handshake_error",
+        "hello",
+        "tlsa",
+        "scouted",
+        "hygiene",
+    ];
+    let of_session = |session: &Value| {
+        // The reply to QUIT is waited for by probes only.
+        PARTS.iter().map(|part| session[*part].clone()).collect::<Value>()
+    };
+    let sessions = record["sessions"].as_array().unwrap();
+    let mut essence = record.clone();
+    essence["sessions"] = sessions.iter().map(of_session).collect();
+    for chance in ["input", "resolver", "began", "ended", "milliseconds", "scope"] {
+        essence.as_object_mut().unwrap().remove(chance);
+    }
+    essence
 }
 
 /// Reads records, each of which is whole.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tlsfinger_tests::farm::Kind;
 use tlsfinger_tests::program;
 
-use crate::{Done, Site};
+use crate::{Done, Site, essence};
 
 /// Short patience, so that servers that say nothing are no reason to wait.
 const IMPATIENT: &[&str] = &["-t1", "-T1", "--timeout-total", "3"];
@@ -33,7 +33,7 @@ fn every_record_fits_the_schema_and_comes_in_order() {
         let done = site.scan(&[IMPATIENT, more, &[&list]].concat());
         assert_eq!(done.status, Some(0), "{}", done.errors);
         assert!(done.out.is_ascii());
-        assert_eq!(done.lines(), (1..=11).collect::<Vec<_>>());
+        assert_eq!(done.lines(), (1..=13).collect::<Vec<_>>());
         for record in done.records() {
             if let Some(error) = validator.iter_errors(&record).next() {
                 panic!("{}: {error}\n{record}", error.instance_path());
@@ -45,7 +45,7 @@ fn every_record_fits_the_schema_and_comes_in_order() {
         }
         let statuses: Vec<_> = done.records().iter().map(|it| it["exit_status"].as_u64()).collect();
         // Whoever refuses for now is not told apart in time from who is silent.
-        let expected = [0, 2, 2, 4, 5, 5, 5, 3, 4, 5, 6].map(Some);
+        let expected = [0, 2, 2, 4, 5, 5, 5, 3, 4, 5, 5, 0, 6].map(Some);
         assert_eq!(statuses[..5], expected[..5], "{more:?}");
         assert_eq!(statuses[7..], expected[7..], "{more:?}");
     }
@@ -59,16 +59,6 @@ fn verdicts_are_those_of_separate_probes_whatever_the_concurrency() {
         .flat_map(|kind| (0..4).map(|number| site.domain(kind, number) + "\n"))
         .collect();
     let path = site.file("list", &list);
-    let essence = |record: &Value| {
-        let session = &record["sessions"][0];
-        let mut essence = record.clone();
-        let parts = ["verdict", "chain", "tls", "problems", "handshake_error", "hello", "tlsa"];
-        essence["sessions"] = parts.iter().map(|part| session[*part].clone()).collect();
-        for chance in ["input", "resolver", "began", "ended", "milliseconds", "scope"] {
-            essence.as_object_mut().unwrap().remove(chance);
-        }
-        essence
-    };
     let config = site.scratch.path();
     let resolver = site.farm.resolver().to_string();
     let probe = |domain: &str| {
@@ -99,7 +89,7 @@ fn tables() {
     let site = Site::with_servers(5);
     let done = site.scan(&[IMPATIENT, &["--csv", &all_kinds(&site)]].concat());
     let rows: Vec<Vec<&str>> = done.out.lines().map(|line| line.split(',').collect()).collect();
-    assert_eq!(rows.len(), 12);
+    assert_eq!(rows.len(), 14);
     assert!(rows.iter().all(|row| row.len() == 15), "{}", done.out);
     assert_eq!(rows[0][..3], ["destination", "outcome", "exit_status"]);
     let good = rows[1].join(",");
@@ -175,13 +165,13 @@ fn numbers_for_prometheus() {
     let value = |name: &str| metrics.get(&format!("tlsfinger_scan_{name}")).copied();
     assert_eq!(value("complete"), Some(1.0));
     assert_eq!(value("in_hand"), Some(0.0));
-    assert_eq!(value("lines_read"), Some(11.0));
+    assert_eq!(value("lines_read"), Some(13.0));
     assert_eq!(value("destinations_total{conclusion=\"not satisfied\"}"), Some(2.0));
     assert_eq!(value("verdicts_total{status=\"Untrusted\"}"), Some(2.0));
     assert_eq!(value("dane_total{state=\"not matched\"}"), Some(1.0));
     assert_eq!(value("failures_total{stage=\"lookup\"}"), Some(1.0));
     let all = metrics.iter().filter(|(name, _)| name.contains("destinations_total"));
-    assert_eq!(all.map(|(_, value)| *value as u32).sum::<u32>(), 11);
+    assert_eq!(all.map(|(_, value)| *value as u32).sum::<u32>(), 13);
     // Nothing is left of the files that it was written to at first.
     let folder = std::fs::read_dir(site.scratch.path()).unwrap();
     assert_eq!(
