@@ -43,7 +43,7 @@ complete -c tlsfinger -l critical-days -x -d 'with --nagios, be critical if it e
 complete -c tlsfinger -l concurrency -x -d 'connections at once, to all servers (500)'
 complete -c tlsfinger -l rate -x -d 'connections begun in a second, at most'
 complete -c tlsfinger -l per-host -x -d 'connections at once to one address or host'
-complete -c tlsfinger -l timeout-total -x -d 'limit for one destination with all its servers (600)'
+complete -c tlsfinger -l timeout-total -x -d 'limit for the connections of one destination (600)'
 complete -c tlsfinger -l retry-pause -x -d 'leave a server alone so long that refuses for now (30)'
 complete -c tlsfinger -l first -d 'probe the first server that can be reached, not all of them'
 complete -c tlsfinger -l no-share -d 'connect again for each destination, even to the same server'

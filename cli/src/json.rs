@@ -79,6 +79,7 @@ impl Frame {
                 Outcome::Enumerated(_) => "enumerated",
                 Outcome::Blocked => "blocked",
                 Outcome::TimedOut => "timed-out",
+                Outcome::Refused => "refused",
             },
             "scope": match report.scope { Scope::First => "first", Scope::Every { .. } => "every" },
             "left_out": match report.scope { Scope::First => 0, Scope::Every { left_out } => left_out },
@@ -91,7 +92,8 @@ impl Frame {
                 | Outcome::Stopped
                 | Outcome::Enumerated(_)
                 | Outcome::Blocked
-                | Outcome::TimedOut => Value::Null,
+                | Outcome::TimedOut
+                | Outcome::Refused => Value::Null,
             },
             "lookup": lookup::route(&report.route),
             "unreachable": report.unreachable.iter().map(|(at, error)| {
@@ -102,6 +104,7 @@ impl Frame {
                     Untested::Blocked => "blocked",
                     Untested::Stopped => "stopped",
                     Untested::TimedOut => "timed-out",
+                    Untested::Refused => "refused",
                 };
                 json!({ "peer": peer(at), "why": why })
             }).collect::<Value>(),

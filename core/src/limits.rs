@@ -33,6 +33,10 @@ pub const SURVEYS_OF_ONE: usize = 2;
 /// Observations that a scan keeps to share; the oldest go first. A chain takes some 5 KiB.
 pub const SHARED: usize = 8192;
 
+/// Refusals for now, one after the other, of an address; then whatever waits for it is not tested.
+/// Servers that greylist accept within minutes, and those that do not want this client never do.
+pub const REFUSALS: u32 = 8;
+
 /// DNS questions of a scan that are under way at once; a resolver far away answers ten a second to
 /// each.
 pub const SCAN_QUESTIONS: usize = 256;

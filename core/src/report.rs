@@ -386,6 +386,8 @@ pub enum Outcome {
     Blocked,
     /// The time for one destination was over before there was a session.
     TimedOut,
+    /// Its servers went on refusing everybody for now, so that it never had its turn.
+    Refused,
 }
 
 /// Why a server was not tested.
@@ -397,4 +399,6 @@ pub enum Untested {
     Stopped,
     /// The time for one destination was over.
     TimedOut,
+    /// Its address has refused so many others for now that it was given up.
+    Refused,
 }

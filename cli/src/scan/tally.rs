@@ -168,6 +168,7 @@ fn word(report: &Report) -> &'static str {
     match report.outcome {
         Outcome::Blocked => "blocked",
         Outcome::TimedOut => "timed out",
+        Outcome::Refused => "refused for now",
         Outcome::Session
         | Outcome::LookupFailed(_)
         | Outcome::Unreachable

@@ -38,8 +38,8 @@ pub struct ScanLimits {
     pub per_host: usize,
     /// How long an address is left alone after a connection there has ended.
     pub pause: Duration,
-    /// How long one destination may take from its first connection on. Waiting for the other limits
-    /// counts too.
+    /// How long there may be connections for one destination. Time in which there are none, because of
+    /// the other limits or because a server that refused is left alone, does not count.
     pub total: Duration,
     /// How long an observation also counts for other destinations that lead to the same server with
     /// the same offer; `None` makes a connection for each.
@@ -50,7 +50,8 @@ pub struct ScanLimits {
     pub both_keys: bool,
     /// How often a server is visited again that refused for now (reply code 421 or another 4yz).
     pub retries: u32,
-    /// How long its address is left alone before; each time twice as long as before.
+    /// How long its address is left alone before; each time twice as long as before, so many times.
+    /// One that goes on refusing is [given up](crate::limits::REFUSALS).
     pub retry_after: Duration,
 }
 

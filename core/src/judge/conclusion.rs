@@ -82,7 +82,8 @@ impl Report {
             | Outcome::Session
             | Outcome::Stopped
             | Outcome::Blocked
-            | Outcome::TimedOut => Conclusion::NoDialogue,
+            | Outcome::TimedOut
+            | Outcome::Refused => Conclusion::NoDialogue,
         };
         let worst = sessions.max().unwrap_or_else(none);
         match self.scope {

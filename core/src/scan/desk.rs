@@ -26,6 +26,8 @@ pub(super) struct Desk {
     retry_after: Duration,
     errands: BTreeMap<ErrandId, Box<Errand>>,
     running: usize,
+    /// What waits for addresses that refuse everything.
+    hopeless: Vec<ErrandId>,
     next: ErrandId,
     lanes: Lanes,
     known: BTreeMap<Key, Known>,
@@ -127,6 +129,7 @@ impl Desk {
             retry_after: limits.retry_after,
             errands: BTreeMap::new(),
             running: 0,
+            hopeless: Vec::new(),
             next: 0,
             lanes: Lanes::new(limits),
             known: BTreeMap::new(),
@@ -260,6 +263,11 @@ impl Desk {
         Some(id)
     }
 
+    /// Hands out what waits for addresses that have refused too often.
+    pub(super) fn take_hopeless(&mut self) -> Vec<ErrandId> {
+        mem::take(&mut self.hopeless)
+    }
+
     /// Tells who waits for an errand.
     pub(super) fn clients(&self, id: ErrandId) -> Vec<Client> {
         self.errands.get(&id).map(|errand| errand.clients.clone()).unwrap_or_default()
@@ -281,6 +289,7 @@ impl Desk {
         if refused.is_some() && errand.refusals < self.retries {
             errand.refusals += 1;
             errand.state = State::Waiting(Some(report));
+            errand.clients.iter().for_each(|client| cx.wake(Owner::Tour(client.tour)));
             let host = errand.target.host.clone();
             self.lanes.push(cx.random(), &errand.address, id, host);
             return None;
@@ -369,7 +378,8 @@ impl Desk {
         let Some(errand) = self.errands.get(&id) else { return };
         let place = (&errand.address, &errand.target.host[..]);
         let now = cx.now();
-        self.lanes.ended(cx.random(), place, now, refused);
+        let hopeless = self.lanes.ended(cx.random(), place, now, refused);
+        self.hopeless.extend(hopeless);
         self.running -= 1;
     }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::ScanLimits;
+use crate::limits;
 use crate::machine::Endpoint;
 use crate::random::Random;
 use crate::time::Instant;
@@ -18,6 +19,8 @@ pub(super) struct Lanes {
     per_address: usize,
     per_host: usize,
     pause: Duration,
+    /// How often the pause after a refusal doubles.
+    doublings: u32,
     rate: Rate,
     lanes: BTreeMap<Address, Lane>,
     /// Those in which something waits and may begin from this time on.
@@ -82,6 +85,7 @@ impl Lanes {
             per_address: limits.per_address.max(1),
             per_host: limits.per_host.max(1),
             pause: limits.pause,
+            doublings: limits.retries.min(16),
             rate: Rate::new(limits.rate),
             lanes: BTreeMap::new(),
             open: BTreeSet::new(),
@@ -148,25 +152,30 @@ impl Lanes {
     }
 
     /// Notes that a connection is over. If the server refused for now, its address is left alone
-    /// for `refused`, twice as long after the next refusal, and so on.
+    /// for `refused`, twice as long after the next refusal, and so on. After too many what waits for it
+    /// is handed out: nothing will come of that.
     pub(super) fn ended(
         &mut self,
         random: &mut Random,
         (address, host): (&Address, &str),
         now: Instant,
         refused: Option<Duration>,
-    ) {
-        let pause = self.pause;
+    ) -> Vec<ErrandId> {
+        let (pause, doublings) = (self.pause, self.doublings);
+        let mut hopeless = Vec::new();
         self.change(random, address, |lane| {
             lane.running = lane.running.saturating_sub(1);
             let rest = match refused {
                 None => pause,
-                Some(first) => pause.max(first.saturating_mul(1 << lane.refusals.min(16))),
+                Some(first) => pause.max(first.saturating_mul(1 << lane.refusals.min(doublings))),
             };
             lane.refusals = refused.map_or(0, |_| lane.refusals.saturating_add(1));
             lane.free_at = lane.free_at.max(now + rest);
+            if lane.refusals >= limits::REFUSALS {
+                hopeless.extend(lane.waiting.iter().map(|waiting| waiting.id));
+            }
         });
-        let Some(known) = self.hosts.get_mut(host) else { return };
+        let Some(known) = self.hosts.get_mut(host) else { return hopeless };
         known.running = known.running.saturating_sub(1);
         let parked = std::mem::take(&mut known.parked);
         if known.running == 0 {
@@ -175,6 +184,7 @@ impl Lanes {
         for address in parked {
             self.change(random, &address, |lane| lane.parked = false);
         }
+        hopeless
     }
 
     /// Tells when [`next`](Self::next) may have another answer.

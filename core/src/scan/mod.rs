@@ -199,6 +199,14 @@ impl Scan {
                 }
             },
         }
+        for errand in self.desk.take_hopeless() {
+            for client in self.desk.clients(errand) {
+                if let Some(tour) = self.tours.get_mut(&client.tour) {
+                    tour.forgo(&mut self.cx, &mut self.desk, errand);
+                    self.cx.wake(Owner::Tour(client.tour));
+                }
+            }
+        }
     }
 
     /// Goes on until nothing changes.
@@ -221,10 +229,7 @@ impl Scan {
             }
             while let Some(id) = self.desk.begin(&mut self.cx) {
                 for client in self.desk.clients(id) {
-                    if let Some(tour) = self.tours.get_mut(&client.tour) {
-                        tour.connected(self.cx.now());
-                        self.agenda.set(Owner::Tour(client.tour), tour.deadline().0);
-                    }
+                    self.cx.wake(Owner::Tour(client.tour));
                 }
                 self.step(Owner::Visit(id), &Input::Tick);
                 changed = true;

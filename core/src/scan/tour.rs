@@ -29,8 +29,10 @@ pub(super) struct Tour {
     config: Arc<Config>,
     manner: Manner,
     started: Instant,
-    /// When it is given up; known once there is a connection.
-    until: Option<Instant>,
+    /// How much longer there may be connections for it.
+    left: Duration,
+    /// Since when there is one without a break.
+    busy_since: Option<Instant>,
     way: Way,
     calls: Vec<Call>,
     /// Addresses that were found, those that are left out too.
@@ -103,7 +105,8 @@ impl Tour {
             config,
             manner,
             started: cx.now(),
-            until: None,
+            left: manner.total,
+            busy_since: None,
             way: Way::Open(Box::new((route, random))),
             calls: Vec::new(),
             targets: 0,
@@ -115,7 +118,7 @@ impl Tour {
 
     /// Tells when to look again, and for what.
     pub(super) fn deadline(&self) -> (Instant, &'static str) {
-        let until = (self.until.unwrap_or(Instant::NEVER), "for the servers of a destination");
+        let until = (self.until(), "for the servers of a destination");
         match &self.way {
             Way::Open(open) if self.wants_target() => until.min(open.0.deadline()),
             Way::Open(_) | Way::Closed(..) => until,
@@ -140,7 +143,8 @@ impl Tour {
                 NextTarget::Exhausted(error) => self.end_route(cx, error),
             }
         }
-        if self.until.is_some_and(|until| until <= cx.now()) {
+        self.keep_time(cx.now(), desk);
+        if self.until() <= cx.now() {
             self.timed_out = true;
             self.give_up(cx, desk, Untested::TimedOut);
         }
@@ -161,9 +165,30 @@ impl Tour {
         self.end_route(cx, None);
     }
 
-    /// Notes the time of its first connection.
-    pub(super) fn connected(&mut self, now: Instant) {
-        self.until.get_or_insert(now + self.manner.total);
+    /// Tells when it is given up, if it goes on as it does.
+    fn until(&self) -> Instant {
+        self.busy_since.map_or(Instant::NEVER, |since| since + self.left)
+    }
+
+    /// Counts the time in which there are connections. When they begin is not for it to decide.
+    fn keep_time(&mut self, now: Instant, desk: &Desk) {
+        let is_running = |call: &Call| match call.state {
+            Calling::Waiting(errand) => desk.is_running(errand),
+            Calling::Over(_) => false,
+        };
+        match (self.busy_since, self.calls.iter().any(is_running)) {
+            (None, true) => self.busy_since = Some(now),
+            (Some(since), false) => {
+                self.left = self.left.saturating_sub(now.since(since));
+                self.busy_since = None;
+            }
+            (None, false) | (Some(_), true) => {}
+        }
+    }
+
+    /// Gives a server up that refuses everybody for now.
+    pub(super) fn forgo(&mut self, cx: &mut Cx, desk: &mut Desk, hopeless: ErrandId) {
+        self.abandon(cx, desk, Untested::Refused, |_, errand| errand == hopeless);
     }
 
     /// Takes the progress of a visit, so that the second visit to a server with keys of both kinds
@@ -296,8 +321,9 @@ impl Tour {
                 sessions.extend(report.sessions);
             }
         }
-        let is_blocked = |it: &(_, Untested)| it.1 == Untested::Blocked;
-        let blocked = unreachable.is_empty() && self.untested.iter().any(is_blocked);
+        let untested = |why| self.untested.iter().any(|it| it.1 == why);
+        let blocked = unreachable.is_empty() && untested(Untested::Blocked);
+        let refused = unreachable.is_empty() && untested(Untested::Refused);
         let (route, error) = match self.way {
             Way::Open(open) => (open.0.facts(), None),
             Way::Closed(facts, error) => (*facts, error),
@@ -307,6 +333,7 @@ impl Tour {
             Some(error) => Outcome::LookupFailed(error),
             None if !sessions.is_empty() => Outcome::Session,
             None if self.timed_out => Outcome::TimedOut,
+            None if refused => Outcome::Refused,
             None if blocked => Outcome::Blocked,
             None => Outcome::Unreachable,
         };

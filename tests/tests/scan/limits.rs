@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use tlsfinger_core::Scan;
 use tlsfinger_core::config::{Blocklist, ScanConfig, ScanLimits};
 use tlsfinger_core::machine::Endpoint;
 use tlsfinger_core::report::{Outcome, Step, StepProblem, Untested};
-use tlsfinger_tests::peer::{Host, Script};
+use tlsfinger_core::{Instant, Scan};
+use tlsfinger_tests::certs;
+use tlsfinger_tests::peer::{Answer, Host, Script};
 use tlsfinger_tests::playbook::tcp;
 use tlsfinger_tests::setting;
 use tlsfinger_tests::world::{Link, World};
@@ -169,7 +170,7 @@ fn a_destination_has_its_time() {
         mx0.test A 192.0.2.1
         mx1.test A 192.0.2.2\n";
     let limits = ScanLimits { total: Duration::from_secs(10), ..hasty() };
-    let silent = Script::smtp().greeting(tlsfinger_tests::peer::Answer::silence());
+    let silent = Script::smtp().greeting(Answer::silence());
     let run = World::new(scan(limits))
         .name_server(name_server(), Link::latency(0), Zones::parse(zones))
         .listen(tcp("192.0.2.1:25"), Link::latency(10), Script::smtp())
@@ -225,4 +226,99 @@ fn who_is_blocked_is_left_alone() {
     assert_eq!(found[&2], (Outcome::Blocked, 1, 0));
     assert_eq!(found[&3], (Outcome::Blocked, 0, 0));
     assert_eq!(found[&4], (Outcome::Blocked, 0, 0));
+}
+
+#[test]
+fn waiting_for_its_turn_takes_no_time_of_a_destination() {
+    let total = Duration::from_secs(5);
+    let zones = |domains: u64| -> String {
+        let of = |number| format!("d{number}.test MX 10 mx1.test\nd{number}.test MX 20 mx2.test\n");
+        let hosts = "mx1.test A 192.0.2.1\nmx2.test A 192.0.2.2\n";
+        "@secure .\n".to_owned() + hosts + &(0..domains).map(of).collect::<String>()
+    };
+    let run = |limits: ScanLimits, script: Script| {
+        World::new(scan(ScanLimits { total, share: None, ..limits }))
+            .name_server(name_server(), Link::latency(0), Zones::parse(&zones(30)))
+            .listen(tcp("192.0.2.1:25"), Link::latency(10), script)
+            .listen(tcp("192.0.2.2:25"), Link::latency(10), Script::smtp())
+            .jobs(domains(30))
+            .run()
+    };
+    // All 60 connections take a minute by the rate, and far longer by the pauses.
+    for limits in [
+        ScanLimits { rate: Some(1), ..hasty() },
+        ScanLimits { pause: Duration::from_secs(20), per_address: 1, ..hasty() },
+    ] {
+        let run = run(limits, Script::smtp());
+        assert!(run.ended_at() > millis(59_000));
+        for report in run.reports() {
+            assert_eq!((report.sessions.len(), &report.untested[..]), (2, &[][..]));
+        }
+    }
+    // What counts is the time of its connections, also of several one after the other.
+    let slow =
+        Script::smtp().greeting(Answer::silence().pause(Duration::from_secs(3)).say("220 \r\n"));
+    let limits = ScanLimits { connections: 1, ..hasty() };
+    let slower = slow.clone().on("EHLO", Answer::silence().pause(Duration::from_secs(3)));
+    for (script, sessions, times_out) in [(slow, 2, false), (slower, 1, true)] {
+        let run = run(limits.clone(), script);
+        for report in run.reports() {
+            let untested: Vec<_> = report.untested.iter().map(|it| it.1).collect();
+            assert_eq!(untested.contains(&Untested::TimedOut), times_out, "{report:?}");
+            assert!(report.sessions.len() >= sessions, "{report:?}");
+        }
+    }
+}
+
+#[test]
+fn an_address_that_refuses_everybody_is_given_up() {
+    // Each domain has a host of its own at one address, and TLSA records, so that no two share.
+    let count = 30;
+    let pin = certs::tlsa(certs::KeyType::P256);
+    let host = |number| {
+        format!(
+            "d{number}.test MX 10 mx{number}.test\n\
+             mx{number}.test A 192.0.2.1\n\
+             _25._tcp.mx{number}.test TLSA {pin}\n"
+        )
+    };
+    let zones = "@secure .\n".to_owned() + &(0..count).map(host).collect::<String>();
+    let limits = ScanLimits { retries: 2, retry_after: Duration::from_secs(30), ..hasty() };
+    let run = |accepts: bool| {
+        let busy = Script::smtp().greeting("421 not you\r\n");
+        let refusals = if accepts { 3 } else { usize::MAX };
+        World::new(scan(limits.clone()))
+            .name_server(name_server(), Link::latency(0), Zones::parse(&zones))
+            .listen(
+                tcp("192.0.2.1:25"),
+                Link::latency(10),
+                First(Mutex::new(refusals), busy, Script::smtp()),
+            )
+            .jobs(domains(count))
+            .run()
+    };
+    // Somebody who comes to his senses is asked everything.
+    let patient = run(true);
+    assert!(patient.reports().iter().all(|it| it.sessions[0].verdict.is_some()));
+    let hopeless = run(false);
+    let mut told = [0, 0];
+    for report in hopeless.reports() {
+        match &report.outcome {
+            Outcome::Refused => {
+                assert_eq!(report.untested[0].1, Untested::Refused);
+                assert_eq!((report.untested.len(), report.sessions.len()), (1, 0));
+                told[0] += 1;
+            }
+            Outcome::Session => {
+                let problems = &report.sessions[0].observation.problems;
+                assert!(matches!(problems[..], [(Step::Greeting, StepProblem::Refused(_))]));
+                told[1] += 1;
+            }
+            outcome => panic!("{outcome:?}"),
+        }
+    }
+    // Who was asked at all has what the server said; minutes, not hours.
+    assert_eq!(told.iter().sum::<usize>(), count as usize);
+    assert!(told[1] >= 1 && told[1] <= 9, "{told:?}");
+    assert!(hopeless.ended_at() <= Instant::from_elapsed(Duration::from_secs(1800)));
 }

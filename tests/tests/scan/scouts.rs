@@ -111,11 +111,14 @@ fn who_is_stopped_before_its_scout_has_its_session() {
 /// The time for one destination does not cut off what is known already.
 #[test]
 fn who_has_no_time_for_its_scout_has_its_session() {
-    let (pause, total) = (Duration::from_secs(60), Duration::from_secs(10));
-    let limits = ScanLimits { pause, total, ..ScanLimits::default() };
+    // Enough for the first connection, and not for the second.
+    let total = Duration::from_millis(170);
+    let limits = ScanLimits { total, ..ScanLimits::default() };
     let run = world(limits, 2, 6).jobs(domains(6)).run();
-    assert_eq!((connections(&run).len(), run.reports().len()), (2, 6));
+    assert_eq!((connections(&run).len(), run.reports().len()), (4, 6));
     for report in run.reports() {
         assert_eq!((&report.outcome, report.sessions.len()), (&Outcome::Session, 1));
+        let scouted = report.sessions[0].scouted.as_ref();
+        assert!(scouted.is_none_or(|it| it.flight.is_none()), "{scouted:?}");
     }
 }
