@@ -116,7 +116,7 @@ impl Explainer {
             page.field("Type", &format!("{result} (RFC 8460)"));
         }
         if conclusion != Conclusion::Satisfied {
-            let failed = |it: &&Scouted| it.cause == ScoutCause::HandshakeFailed;
+            let failed = |it: &&Scouted| it.cause != ScoutCause::MaybeAnonymous;
             let scouted = session.scouted.as_deref().filter(failed);
             page.field("To do", match scouted.and_then(Scouted::agreed) {
                 Some(flight) if !flight.is_spoken() => {
@@ -130,7 +130,7 @@ impl Explainer {
 
     /// Tells what a server offers that failed the handshake, and who it says it is.
     fn scouted(&self, scouted: &Scouted, target: &Target, now: Seconds, page: &mut Page) {
-        let failed = scouted.cause == ScoutCause::HandshakeFailed;
+        let failed = scouted.cause != ScoutCause::MaybeAnonymous;
         let Some(flight) = scouted.agreed() else {
             if failed {
                 let words = match scouted.flight.as_ref().map(|flight| flight.end) {
@@ -150,7 +150,7 @@ impl Explainer {
             }
             return;
         }
-        page.field("Offered", &format!("{}, {}", offered(flight), not_used(flight)));
+        page.field("Offered", &format!("{}, {}", offered(flight), not_used(flight, scouted.cause)));
         if let Some(suite) = flight.known_suite()
             && suite.status().0 >= SuiteStatus::ShouldNot
         {

@@ -339,15 +339,18 @@ pub struct Scouted {
 pub enum ScoutCause {
     /// The handshake failed, maybe for want of something that is not spoken here.
     HandshakeFailed,
+    /// So it did, and a scout was refused, too: all suites and groups that exist are asked for, those
+    /// that the caller did not select too.
+    NothingSelected,
     /// TLS 1.2 came about. A client that offers anonymous suites besides, as this level allows, might
     /// have been shown no certificate.
     MaybeAnonymous,
 }
 
 impl Scouted {
-    /// Tells the flight if the server agreed to something in it.
+    /// Tells the flight if the server agreed in it to something that was asked for.
     pub fn agreed(&self) -> Option<&Flight> {
-        self.flight.as_ref().filter(|flight| flight.is_agreed())
+        self.flight.as_ref().filter(|flight| flight.is_agreed() && self.hello.allows(flight))
     }
 
     /// Tells whether the server would have shown no certificate.

@@ -1,6 +1,9 @@
 //! The usual setting of a test: a probe of `mx.example.org`, which is 192.0.2.1, port 25.
 
-use tlsfinger_core::config::{Config, Dialect, Groups, HostLookup, Level, Lookup, Policy};
+use tlsfinger_core::config::{
+    Config, Dialect, Groups, HostLookup, Level, Lookup, Policy, Protocols, WiderOffer,
+    whole_cipher_list,
+};
 use tlsfinger_core::destination::{Destination, Place};
 use tlsfinger_core::machine::Endpoint;
 use tlsfinger_core::report::Group;
@@ -38,6 +41,18 @@ pub fn config() -> Config {
         lookup: Lookup { hosts: HostLookup { dns: false, native: true }, ..Lookup::default() },
         policy: Policy { groups: Groups(GROUPS.to_vec()), ..Policy::default() },
         ..Config::default()
+    }
+}
+
+/// Tells what a scout asks for by default, Postfix 3.11's grade medium; at levels that verify, no
+/// anonymous suites.
+pub fn wider(level: Level) -> WiderOffer {
+    let excluded = if level >= Level::Fingerprint { "aNULL" } else { "eNULL" };
+    let list = format!("aNULL:-aNULL:HIGH:MEDIUM:!kDH:!kECDH:!aDSS:!MD5:@STRENGTH:!{excluded}");
+    WiderOffer {
+        versions: Protocols::parse(">=TLSv1").expect("is a list").all,
+        suites: whole_cipher_list(&list).expect("is a list"),
+        groups: vec![29, 23, 24],
     }
 }
 

@@ -1,5 +1,6 @@
 //! The scenes that are recorded as `tests/traces/*.trace`, each a test by its name.
 
+mod scouted;
 mod validated;
 
 use std::sync::Arc;
@@ -52,6 +53,7 @@ pub fn scenes() -> Vec<Scene> {
         lookups(),
         answers(),
         hygiene(),
+        scouted::scenes(),
         validated::scenes(),
     ]
     .into_iter()

@@ -190,8 +190,9 @@ fn servers_that_have_had_enough_are_left_alone() {
     assert_eq!((closed.failures, closed.is_cut), (limits::ENUMERATION_FAILURES, true));
     assert!(closed.versions.iter().all(|facts| facts.suites.is_empty()));
     // One that answers everything with the same suite.
-    let flight = [22, 3, 3, 0, 46, 2, 0, 0, 38, 3, 3].to_vec();
-    let flight = [flight, vec![9; 32], vec![0, 0, 0x2f, 0], vec![14, 0, 0, 0]].concat();
+    let flight = [22, 3, 3, 0, 57, 2, 0, 0, 38, 3, 3].to_vec();
+    let rest = vec![11, 0, 0, 7, 0, 0, 4, 0, 0, 1, 9, 14, 0, 0, 0];
+    let flight = [flight, vec![9; 32], vec![0, 0, 0x2f, 0], rest].concat();
     let stubborn = Legacy { refusal: Refusal::Say(flight.into()), ..Legacy::new(0x200, &[]) };
     let run = run(&setting::config(), stubborn);
     assert_eq!(found(&run).version(Protocol::TLS12).unwrap().suites, [0x2f]);

@@ -1,27 +1,26 @@
 //! Servers that speak what this program does not: what is told of them, and what they hear.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 use tlsfinger_core::Probe;
-use tlsfinger_core::config::{Config, Level, Protocols, Reuse, WiderOffer, whole_cipher_list};
-use tlsfinger_core::judge::Conclusion;
+use tlsfinger_core::config::{Config, Level, Pin, Protocols, Reuse, WiderOffer};
+use tlsfinger_core::judge::{Conclusion, VerifyError};
 use tlsfinger_core::report::{Alert, ScoutCause, Scouted, Status};
 use tlsfinger_core::tls::Suite;
-use tlsfinger_core::tls::scout::{FlightEnd, KeyExchange, Proof};
-use tlsfinger_tests::peer::{Legacy, Refusal, Script, TlsSetup};
+use tlsfinger_core::tls::scout::{FlightEnd, KeyExchange, Proof, Scout};
+use tlsfinger_tests::certs;
+use tlsfinger_tests::peer::{Host, Legacy, Peer, Refusal, Script, TlsSetup};
 use tlsfinger_tests::playbook::*;
 use tlsfinger_tests::setting::{self, PEER};
-use tlsfinger_tests::world::{Link, Run};
+use tlsfinger_tests::world::{How, Link, Run};
 
-/// What Postfix 3.11's grade medium selects; at levels that verify, no anonymous suites.
+/// What Postfix 3.11's grade medium selects, of other versions.
 fn wider(protocols: &str, level: Level) -> WiderOffer {
-    let excluded = if level >= Level::Fingerprint { "aNULL" } else { "eNULL" };
-    let list = format!("aNULL:-aNULL:HIGH:MEDIUM:!kDH:!kECDH:!aDSS:!MD5:@STRENGTH:!{excluded}");
-    WiderOffer {
-        versions: Protocols::parse(protocols).unwrap().all,
-        suites: whole_cipher_list(&list).unwrap(),
-        groups: vec![29, 23, 24],
-    }
+    let versions = Protocols::parse(protocols).unwrap().all;
+    WiderOffer { versions, ..setting::wider(level) }
 }
 
 fn config(level: Level) -> Config {
@@ -44,7 +43,7 @@ const FAILED: &str = "handshake with mx.example.org[192.0.2.1]:25 failed: Tls(Al
 
 #[test]
 fn what_old_servers_offer() {
-    let table: [(u16, &[u16], &str, &str); 9] = [
+    let table: [(u16, &[u16], &str, &str); 16] = [
         (0x301, &[0x35], "70", "TLSv1 AES256-SHA, Untrusted"),
         (0x302, &[0x2f, 0x35], "70", "TLSv1.1 AES128-SHA, Untrusted"),
         (0x303, &[0x9f], "40", "TLSv1.2 DHE-RSA-AES256-GCM-SHA384, Untrusted"),
@@ -54,8 +53,16 @@ fn what_old_servers_offer() {
         (0x301, &[0xc018], "70", "TLSv1 AECDH-AES128-SHA, Anonymous"),
         // It goes below what it was offered.
         (0x300, &[0x35], "70", "SSLv3 AES256-SHA, Untrusted"),
-        // Asked for by nobody.
-        (0x303, &[0x05], "40", ""),
+        // What nobody selects any more is asked for last.
+        (0x303, &[0x05], "40", "TLSv1.2 RC4-SHA, Untrusted"),
+        (0x301, &[0x0a], "70", "TLSv1 DES-CBC3-SHA, Untrusted"),
+        (0x300, &[0x04], "70", "SSLv3 RC4-MD5, Untrusted"),
+        (0x301, &[0x03], "70", "TLSv1 EXP-RC4-MD5, Untrusted"),
+        (0x303, &[0x3b], "40", "TLSv1.2 NULL-SHA256, Untrusted"),
+        (0x303, &[0xa2], "40", "TLSv1.2 DHE-DSS-AES128-GCM-SHA256, Untrusted"),
+        (0x301, &[0x1b], "70", "TLSv1 ADH-DES-CBC3-SHA, Anonymous"),
+        // A secret that was shared before is nothing to ask for.
+        (0x303, &[0x8c], "40", ""),
     ];
     for (version, suites, alert, offered) in table {
         let config = config(Level::May);
@@ -67,9 +74,14 @@ fn what_old_servers_offer() {
             "" => format!("{PEER} offers nothing to a scout"),
             offered => format!("{PEER} offers {offered}"),
         };
-        assert_eq!(told[told.len() - 3..], [failed, format!("scouting {PEER}"), offered]);
-        // One connection each; nothing of the second dialogue is told again.
-        assert_eq!(server.hellos(), 2);
+        // One connection each; nothing of the other dialogues is told again.
+        let last = scouted(&run).cause == ScoutCause::NothingSelected;
+        let scouts = vec![format!("scouting {PEER}"); 1 + usize::from(last)];
+        assert_eq!(told[told.len() - scouts.len() - 2], failed);
+        assert_eq!(told[told.len() - scouts.len() - 1..], [&scouts[..], &[offered]].concat());
+        let selected = wider(">=TLSv1", Level::May).suites;
+        assert_eq!(last, suites.iter().all(|suite| !selected.contains(suite) || *suite == 0x8c));
+        assert_eq!(server.hellos(), 1 + scouts.len());
         assert_eq!(told.iter().filter(|line| line.starts_with("> ")).count(), 2);
         let report = run.report();
         assert_eq!((report.sessions.len(), report.conclusion()), (1, Conclusion::HandshakeFailed));
@@ -218,10 +230,100 @@ fn signatures_prove_or_do_not() {
     }
 }
 
+/// The certificates of a flight that OpenSSL sent: an Ed448 key's, and its issuer's.
+fn ed448() -> Vec<Bytes> {
+    let text = include_str!("../../core/src/tls/scout/testdata/tls12-ed448.hex");
+    let digits: Vec<u8> = text.chars().filter_map(|c| c.to_digit(16)).map(|d| d as u8).collect();
+    let octets: Vec<u8> = digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+    let mut scout = Scout::start(Arc::default(), [7; 32]).0;
+    scout.receive(&octets);
+    scout.flight().chain.clone()
+}
+
+#[test]
+fn keys_that_cannot_be_used_are_told_and_judged() {
+    let chain = ed448();
+    for (version, suite) in [(0x303, 0xc02c), (0x302, 0xc00a)] {
+        let mut config = config(Level::Fingerprint);
+        config.policy.pins = vec![Pin(Sha256::digest(&chain[0]).to_vec().into())];
+        let scheme = (version == 0x303).then_some(0x0808);
+        let chain = chain.clone();
+        let server = Legacy { scheme, chain, ..Legacy::new(version, &[suite]) };
+        let run = run(&config, &server);
+        let told = run.transcript();
+        let alert = if version == 0x303 { 40 } else { 70 };
+        assert!(told.contains(&format!("{FAILED}{alert})))")), "{told:#?}");
+        let verdict = scouted(&run).verdict.clone().unwrap();
+        // The certificate is the one that is wanted; nothing proves that this is its owner.
+        assert_eq!((verdict.status, verdict.satisfied), (Status::Untrusted, false));
+        let reason = verdict.reason.as_ref().unwrap();
+        assert_eq!((reason.error, reason.depth), (VerifyError::UnsupportedSignature, 0));
+        assert_eq!(verdict.peer.as_ref().unwrap().subject, "mx.example.org");
+        let flight = scouted(&run).agreed().unwrap();
+        assert_eq!(flight.signature.unwrap().proof, Proof::Unverifiable);
+        assert_eq!((flight.is_spoken(), server.hellos()), (version == 0x303, 2));
+        assert_eq!(run.report().conclusion(), Conclusion::HandshakeFailed);
+    }
+}
+
+/// A connection that breaks leaves no half-known facts behind.
+#[test]
+fn wherever_the_scout_is_cut_off_nothing_is_agreed() {
+    let small = &certs::small().chain[0];
+    let chain = vec![Bytes::copy_from_slice(small)];
+    let server = || Legacy { chain: chain.clone(), ..Legacy::new(0x303, &[0x9f]) };
+    let whole = run(&config(Level::May), &server());
+    let (first, second) = (whole.received_octets(0), whole.received_octets(1));
+    assert!(scouted(&whole).agreed().is_some() && first + 700 < second);
+    for how in [How::End, How::Reset] {
+        for cut in (0..second).filter(|cut| how == How::End || cut % 5 == 0) {
+            let config = config(Level::May);
+            let link = Link::default().cut_in(cut as u64, how);
+            let world = setting::world(&config).listen(setting::place(&config), link, server());
+            let run = world.run();
+            let sessions = &run.report().sessions;
+            assert_eq!(sessions.len(), 1, "{cut}");
+            let scouted = sessions[0].scouted.as_ref();
+            assert!(scouted.is_some() || cut < first, "{cut}");
+            let found = scouted.is_some_and(|it| it.agreed().is_some() || it.verdict.is_some());
+            assert!(!found, "{cut}");
+        }
+    }
+}
+
+/// A server may not answer what was not asked.
+#[test]
+fn answers_to_other_questions_are_none() {
+    let flight = |version: u8, suite: [u8; 2]| {
+        let hello = [&[2, 0, 0, 38, 3, version][..], &[9; 32], &[0], &suite, &[0]].concat();
+        let flight = [&hello[..], &[11, 0, 0, 7, 0, 0, 4, 0, 0, 1, 9, 14, 0, 0, 0]].concat();
+        [&[22, 3, version, 0, flight.len() as u8][..], &flight].concat()
+    };
+    for (version, suite, agrees) in
+        [(1, [0, 0x2f], true), (1, [0, 0x05], false), (4, [0, 0x2f], false), (9, [0, 0x2f], false)]
+    {
+        // As if that was the only thing it can say; the real handshake fails before.
+        let answers = vec![vec![21, 3, 1, 0, 2, 2, 40], flight(version, suite)];
+        let answers = Mutex::new(answers.into_iter());
+        let host = move || -> Box<dyn Peer> {
+            let answer = answers.lock().unwrap().next().unwrap_or_default();
+            let refusal = Refusal::Say(answer.into());
+            Legacy { refusal, ..Legacy::new(0x200, &[]) }.accept()
+        };
+        let config = config(Level::May);
+        let place = setting::place(&config);
+        let run = setting::world(&config).listen(place, Link::default(), host).run();
+        let found = scouted(&run);
+        assert_eq!(found.flight.as_ref().unwrap().suite, Some(u16::from_be_bytes(suite)));
+        assert_eq!(found.agreed().is_some(), agrees, "{version} {suite:?}");
+        assert_eq!(found.verdict.is_some(), agrees, "{version} {suite:?}");
+    }
+}
+
 #[test]
 fn a_policy_that_fits_is_still_not_satisfied() {
     let mut config = config(Level::Secure);
-    config.policy.trust.add_pem(tlsfinger_tests::certs::root_pem().as_bytes()).unwrap();
+    config.policy.trust.add_pem(certs::root_pem().as_bytes()).unwrap();
     config.policy.matches = vec!["mx.example.org".into()];
     let run = run(&config, &Legacy::new(0x301, &[0x35]));
     let verdict = scouted(&run).verdict.clone().unwrap();

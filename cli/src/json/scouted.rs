@@ -24,6 +24,7 @@ pub(super) fn scouted(
     json!({
         "cause": match cause {
             ScoutCause::HandshakeFailed => "handshake-failed",
+            ScoutCause::NothingSelected => "nothing-selected",
             ScoutCause::MaybeAnonymous => "maybe-anonymous",
         },
         "asked": {

@@ -27,7 +27,7 @@ impl Narrator {
             say(Message::info(format!(
                 "{peer}: scouting by another connection: {}, {} ciphers",
                 versions.join(" "),
-                hello.suites.len()
+                hello.suites.iter().filter(|suite| Suite::by_number(**suite).is_some()).count()
             )));
         }
         if let Some(name) = hello.server_name.as_ref().filter(|_| log.has(Log::SSL_DEBUG)) {
@@ -56,7 +56,7 @@ impl Narrator {
             say(Message::warning(format!("{nap}: {words}")));
         }
         if self.show.log.has(Log::SUMMARY) {
-            let (words, why) = (offered(flight), not_used(flight));
+            let (words, why) = (offered(flight), not_used(flight, scouted.cause));
             let text = format!("TLS offered by {nap}: {words}, {why}");
             say(Message::info(text).toned(Tone::Bad));
         }
@@ -80,7 +80,7 @@ pub(crate) fn end_words(flight: Option<&Flight>) -> String {
         Some(FlightEnd::Malformed) => "the server's answer is broken",
         // These agree.
         Some(FlightEnd::Done | FlightEnd::Retry | FlightEnd::Encrypted | FlightEnd::Resumed) => {
-            "the server chose no cipher"
+            "the server chose what was not offered"
         }
     };
     words.to_owned()
@@ -127,10 +127,14 @@ pub(crate) fn version_and_cipher(flight: &Flight) -> String {
 }
 
 /// Tells why nothing came of it.
-pub(crate) fn not_used(flight: &Flight) -> &'static str {
+pub(crate) fn not_used(flight: &Flight, cause: ScoutCause) -> &'static str {
     match flight.is_spoken() {
+        _ if cause == ScoutCause::NothingSelected => "neither spoken by this program nor selected",
         false => "not spoken by this program",
-        // Something else stood in the way: the group, the kind of key, its signature.
+        true if flight.signature.is_some_and(|it| it.proof == Proof::Unverifiable) => {
+            "with a kind of key that this program does not use"
+        }
+        // Something else stood in the way: the group, the signature.
         true => "not completed by this program",
     }
 }

@@ -1,11 +1,13 @@
 //! What is offered to a server before anything is known of it.
 
+use std::cmp::Reverse;
+
 use super::{Level, Policy, ServerNameChoice};
 use crate::cert::{Certificate, KeyKind};
 use crate::judge::ReferenceNames;
 use crate::report::{Group, TlsFacts, TlsVersion};
 use crate::tls::scout::{self, Protocol, ScoutHello};
-use crate::tls::{Authentication, Identity, Suite};
+use crate::tls::{Authentication, Identity, OPENSSL, OTHERS, Suite};
 
 /// All that the policy decides before connecting. Kept in the Observation, so that a verdict for
 /// another policy knows whether it would have asked the same question.
@@ -130,6 +132,25 @@ impl WiderOffer {
         let fits =
             question.highest() == Protocol::TLS12 && question.suites.iter().any(is_anonymous);
         fits.then_some(question)
+    }
+
+    /// Makes the question that follows if a server refused another one for want of something: for all
+    /// suites and groups that exist. Versions stay as they were wished for, and anonymous suites are
+    /// asked for only if some were.
+    pub fn beyond(&self, asked: &ScoutHello) -> Option<ScoutHello> {
+        let highest = asked.highest();
+        if highest == Protocol::TLS13 {
+            return None;
+        }
+        let anonymous = |suite: &Suite| suite.authentication == Authentication::None;
+        let may_be = self.suites.iter().filter_map(|it| Suite::by_number(*it)).any(anonymous);
+        let all = OPENSSL.iter().chain(OTHERS).filter(|suite| {
+            suite.needs_no_secret() && suite.exists_in(highest) && (may_be || !anonymous(suite))
+        });
+        let mut all: Vec<_> = all.collect();
+        all.sort_by_key(|suite| Reverse(suite.bits));
+        let suites = all.iter().map(|suite| suite.number).chain([0x00ff]).collect();
+        Some(ScoutHello { suites, groups: scout::all_groups(), ..asked.clone() })
     }
 
     /// Makes the question that follows if a server refused all versions of another one: TLS 1.3.

@@ -77,6 +77,11 @@ impl Approach {
         self.0.is_connected()
     }
 
+    /// Tells whether the connection is not there any more.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.0.is_lost()
+    }
+
     /// Hangs up at once.
     pub(crate) fn abort(&mut self, cx: &mut Cx) {
         self.0.abort(cx);

@@ -146,6 +146,10 @@ impl Dialogue {
         self.plan.held && self.step == Step::Handshake
     }
 
+    pub(super) fn is_lost(&self) -> bool {
+        self.stream.end().is_some()
+    }
+
     pub(super) fn is_connected(&self) -> bool {
         self.opened
     }

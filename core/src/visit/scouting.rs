@@ -91,24 +91,45 @@ impl Visit {
         target: Arc<Target>,
         errand: Errand,
     ) {
-        let flight = approach.flight().cloned();
+        let (flight, is_lost) = (approach.flight().cloned(), approach.is_lost());
         approach.abort(cx);
         self.cache = approach.finish().1;
-        if let Some(next) = self.errand_above(&errand, flight.as_ref()) {
+        if let Some(next) = self.errand_after(&errand, flight.as_ref(), is_lost) {
             return self.send_scout(next, target);
         }
         self.keep_scouted(cx, &target, errand, flight);
         self.inspect(cx);
     }
 
-    /// Decides what follows if a server speaks nothing below TLS 1.3, which shows less of it and was
-    /// not asked for so far.
-    fn errand_above(&self, errand: &Errand, flight: Option<&Flight>) -> Option<Errand> {
-        let wider = self.config.scout.as_ref().filter(|_| !self.draining)?;
-        flight.filter(|it| it.end == FlightEnd::Refused(Alert::PROTOCOL_VERSION))?;
-        let failed = errand.cause == ScoutCause::HandshakeFailed;
-        let hello = Arc::new(wider.above(&errand.hello).filter(|_| failed)?);
-        Some(Errand { hello, ..*errand })
+    /// Decides what a last scout asks if the first was refused, too: for TLS 1.3, which shows less of
+    /// a server and was not asked for so far, if it speaks nothing below; else for all that exists.
+    fn errand_after(
+        &self,
+        errand: &Errand,
+        flight: Option<&Flight>,
+        is_lost: bool,
+    ) -> Option<Errand> {
+        let failed = errand.cause == ScoutCause::HandshakeFailed && !self.draining;
+        let wider = self.config.scout.as_ref().filter(|_| failed)?;
+        let (cause, hello) = match flight?.end {
+            FlightEnd::Refused(Alert::PROTOCOL_VERSION) => {
+                (errand.cause, wider.above(&errand.hello)?)
+            }
+            FlightEnd::Refused(alert) if !alert.may_be_for_want() => return None,
+            // Old servers just hang up.
+            FlightEnd::Cut if !is_lost || flight?.octets > 0 => return None,
+            FlightEnd::Refused(_) | FlightEnd::Cut => {
+                (ScoutCause::NothingSelected, wider.beyond(&errand.hello)?)
+            }
+            FlightEnd::Done
+            | FlightEnd::Retry
+            | FlightEnd::Encrypted
+            | FlightEnd::Resumed
+            | FlightEnd::NotTls
+            | FlightEnd::Malformed
+            | FlightEnd::TooMuch => return None,
+        };
+        Some(Errand { cause, hello: Arc::new(hello), session: errand.session })
     }
 
     /// Takes back a scout that is to come to its end at once, with what it found out so far.
@@ -157,7 +178,7 @@ pub(crate) fn judge_scouted(
 ) -> Scouted {
     let (level, tlsa, names) = (target.level, usable(target), names(target));
     let (policy, time) = (&config.policy, cx.wall_time());
-    let judged = flight.as_ref().and_then(|flight| {
+    let judged = flight.as_ref().filter(|flight| hello.allows(flight)).and_then(|flight| {
         judge_flight(flight, policy, level, &tlsa, &names, time, cx.links()).map(Arc::new)
     });
     let grounds = judged.as_ref().map(|_| Arc::new(Grounds { level, tlsa, names, time }));

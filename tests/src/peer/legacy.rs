@@ -27,6 +27,8 @@ pub struct Legacy {
     pub refusal: Refusal,
     /// Its certificates.
     pub chain: Vec<Bytes>,
+    /// It signs by this scheme alone, of which nobody can tell whether it is right.
+    pub scheme: Option<u16>,
     /// Its signatures are wrong.
     pub spoils_signatures: bool,
     /// TLS comes first.
@@ -62,6 +64,7 @@ impl Legacy {
             groups: vec![29, 23],
             refusal: Refusal::Alert,
             chain: identity.chain.iter().map(|der| Bytes::copy_from_slice(der)).collect(),
+            scheme: None,
             spoils_signatures: false,
             wrapper: false,
             heard: Arc::default(),
@@ -105,6 +108,9 @@ impl Legacy {
             true => (&hello.suites, &self.suites),
             false => (&self.suites, &hello.suites),
         };
+        if self.scheme.is_some_and(|scheme| !hello.schemes.contains(&scheme)) {
+            return Err(alert(40));
+        }
         let mut common = first.iter().filter(|number| second.contains(number)).filter(fits);
         let number = *common.next().ok_or(alert(40))?;
         let suite = Suite::by_number(number).expect("is known");
@@ -130,6 +136,9 @@ impl Legacy {
                 let group = group.expect("was needed").to_be_bytes();
                 Some([&[3][..], &group, &vector(1, &[5; 32])].concat())
             }
+            Exchange::Rsa if suite.is_export() => {
+                Some([vector(2, &[0xc7; 64]), vector(2, &[1, 0, 1])].concat())
+            }
             Exchange::Dhe => {
                 Some([vector(2, &[0xc7; 128]), vector(2, &[2]), vector(2, &[5; 128])].concat())
             }
@@ -138,12 +147,15 @@ impl Legacy {
         if let Some(mut body) = parameters {
             if suite.authentication != Authentication::None {
                 let signed = [&hello.random[..], &random, &body].concat();
-                let mut signature = sign(&signed);
+                let mut signature = match self.scheme {
+                    Some(_) => vec![9; 114],
+                    None => sign(&signed),
+                };
                 if self.spoils_signatures {
                     signature[7] ^= 1;
                 }
                 if version >= 0x303 {
-                    body.extend([4, 1]);
+                    body.extend(self.scheme.unwrap_or(0x0401).to_be_bytes());
                 }
                 body.extend(vector(2, &signature));
             }
@@ -195,6 +207,7 @@ struct Hello {
     random: Vec<u8>,
     suites: Vec<u16>,
     groups: Vec<u16>,
+    schemes: Vec<u16>,
     versions: Option<Vec<u16>>,
 }
 
@@ -214,7 +227,7 @@ impl Hello {
         let suites = numbers(body.get(at + 2..at + 2 + size)?);
         at += 2 + size;
         at += 1 + usize::from(*body.get(at)?);
-        let (mut groups, mut versions) = (Vec::new(), None);
+        let (mut groups, mut schemes, mut versions) = (Vec::new(), Vec::new(), None);
         // The length of all extensions; there may be none.
         at += 2;
         while at < body.len() {
@@ -222,6 +235,7 @@ impl Hello {
             let extension = body.get(at + 4..at + 4 + size)?;
             match kind {
                 10 => groups = numbers(&extension[2..]),
+                13 => schemes = numbers(&extension[2..]),
                 43 => versions = Some(numbers(&extension[1..])),
                 _ => {}
             }
@@ -232,6 +246,7 @@ impl Hello {
             random: body.get(2..34)?.to_vec(),
             suites,
             groups,
+            schemes,
             versions,
         })
     }

@@ -71,6 +71,32 @@ fn a_server_that_would_rather_be_anonymous() {
 }
 
 #[test]
+fn the_curious_see_scouts_at_work() {
+    let told = lines("DHE only", &["-Lssl-debug"]);
+    let at = |words: &str, from: usize| {
+        let found = told.iter().skip(from).position(|line| line.ends_with(words));
+        from + found.unwrap_or_else(|| panic!("no {words:?} behind {from}: {told:#?}"))
+    };
+    let scouting = at("NAP: scouting by another connection: TLSv1 TLSv1.1 TLSv1.2, 71 ciphers", 0);
+    assert!(at("SSL3 alert read:fatal:handshake failure", 0) < scouting);
+    let hello = at("SSL_connect:SSLv3/TLS write client hello", scouting);
+    let version = at("      server_version=0x303 (TLS 1.2)", hello);
+    let subject = at("          subject=/CN=mx.example.org", version);
+    at("SSL_connect:SSLv3/TLS read server done", subject);
+    at("SSL3 alert write:warning:user canceled", subject);
+    let told = lines("SSL 3 only", &["-v"]);
+    let offered = "SSLv3 with cipher RC4-SHA (128/128 bits) key-exchange RSA, neither spoken by this \
+                   program nor selected";
+    assert!(told.last().unwrap().ends_with(offered), "{told:#?}");
+    assert_eq!(told.iter().filter(|line| line.contains(": scouting by another")).count(), 2);
+    let told = lines("client certificate required", &["-v"]);
+    assert!(told.iter().all(|line| !line.contains(": scouting by another")), "{told:#?}");
+    let told = lines("refused by all", &["-v"]);
+    let words = "tlsfinger: 127.0.0.1NAP: nothing came of it: the server sent alert 40";
+    assert_eq!(told.last().unwrap(), words);
+}
+
+#[test]
 fn with_certificates_and_without_anything() {
     let told = lines("DHE only", &["-C"]);
     assert_eq!(told.iter().filter(|line| *line == "-----BEGIN CERTIFICATE-----").count(), 2);

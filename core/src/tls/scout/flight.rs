@@ -1,6 +1,7 @@
 //! The server's answer to a ClientHello, up to where it waits for the client.
 
 use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 
 use super::super::handshake::Reader;
 use super::super::suites::{Authentication, Exchange, Suite};
@@ -119,7 +120,8 @@ impl Flight {
 
     /// Tells whether this program speaks the version and the suite.
     pub fn is_spoken(&self) -> bool {
-        self.version >= Some(Protocol::TLS12) && self.known_suite().is_some_and(Suite::is_spoken)
+        matches!(self.version, Some(Protocol::TLS12 | Protocol::TLS13))
+            && self.known_suite().is_some_and(Suite::is_spoken)
     }
 
     /// Tells whether the server agreed to something: it said version and suite, and nothing went
@@ -127,6 +129,29 @@ impl Flight {
     pub fn is_agreed(&self) -> bool {
         use FlightEnd::{Done, Encrypted, Resumed, Retry};
         self.suite.is_some() && matches!(self.end, Done | Retry | Encrypted | Resumed)
+    }
+
+    /// Tells whether everything is there that the suite needs, and nothing that it has no use for
+    /// (RFC 5246 section 7.4.3).
+    fn is_whole(&self) -> bool {
+        let Some(suite) = self.known_suite().filter(|it| it.needs_no_secret()) else { return true };
+        let exchanged = match suite.exchange {
+            Exchange::Dhe | Exchange::Ecdhe => self.key_exchange.is_some(),
+            // A key that is short enough for export needs no other.
+            Exchange::Rsa => self.key_exchange.is_none() || suite.is_export(),
+            Exchange::Dh
+            | Exchange::Ecdh
+            | Exchange::Psk
+            | Exchange::RsaPsk
+            | Exchange::DhePsk
+            | Exchange::EcdhePsk
+            | Exchange::Srp
+            | Exchange::Krb5
+            | Exchange::Pake
+            | Exchange::Gost
+            | Exchange::Tls13 => self.key_exchange.is_none(),
+        };
+        exchanged && self.chain.is_empty() == self.is_anonymous()
     }
 }
 
@@ -153,8 +178,13 @@ pub(super) struct FlightReader {
     records: Vec<u8>,
     /// Octets that are no whole handshake message yet.
     messages: Vec<u8>,
+    /// The place in the order of messages that was reached.
+    reached: usize,
     flight: Flight,
 }
+
+/// The handshake messages of a flight in their order (RFC 5246 section 7.3, RFC 6066 section 8).
+const ORDER: [u8; 6] = [2, 11, 22, 12, 13, 14];
 
 impl FlightReader {
     pub(super) fn new(client_random: [u8; 32]) -> Self {
@@ -163,6 +193,7 @@ impl FlightReader {
             server_random: [0; 32],
             records: Vec::new(),
             messages: Vec::new(),
+            reached: 0,
             flight: Flight::default(),
         }
     }
@@ -261,25 +292,39 @@ impl FlightReader {
 
     /// Reads a message; `None` if it is broken or has no place here.
     fn read_message(&mut self, kind: u8, body: &[u8]) -> Option<Option<FlightEnd>> {
-        let is_first = self.flight.suite.is_none();
-        let mut body = Reader(body);
         match kind {
             // HelloRequest means nothing here.
-            0 => {}
-            2 if is_first => return self.read_hello(&mut body),
+            0 => return Some(None),
             // A ticket for the next time; a session is being resumed.
-            4 if !is_first => {}
-            11 if !is_first && self.flight.chain.is_empty() => self.read_certificates(&mut body)?,
-            22 if !is_first => {
+            4 if self.reached == 1 => return Some(None),
+            _ => {}
+        }
+        let place = ORDER.iter().position(|known| *known == kind)?;
+        // Each comes once, in order, and the hello before all.
+        if place < self.reached || (place > 0) != (self.reached > 0) {
+            return None;
+        }
+        self.reached = place + 1;
+        let mut body = Reader(body);
+        match kind {
+            2 => {
+                let end = self.read_hello(&mut body)?;
+                return body.0.is_empty().then_some(end);
+            }
+            11 => self.read_certificates(&mut body)?,
+            22 => {
                 body.octet()?;
                 self.flight.ocsp = Some(body.vector(3)?.bytes());
             }
-            12 if !is_first => self.read_key_exchange(&mut body)?,
-            13 if !is_first => self.flight.client_certificate_requested = true,
-            14 if !is_first => return Some(Some(FlightEnd::Done)),
-            _ => return None,
+            12 => self.read_key_exchange(&mut body)?,
+            13 => {
+                // What it looks like depends on the version; that it was asked is enough.
+                self.flight.client_certificate_requested = true;
+                return Some(None);
+            }
+            _ => return self.flight.is_whole().then_some(Some(FlightEnd::Done)),
         }
-        Some(None)
+        body.0.is_empty().then_some(None)
     }
 
     fn read_hello(&mut self, body: &mut Reader<'_>) -> Option<Option<FlightEnd>> {
@@ -330,7 +375,10 @@ impl FlightReader {
     }
 
     fn read_key_exchange(&mut self, body: &mut Reader<'_>) -> Option<()> {
-        let Some(suite) = self.flight.known_suite() else { return Some(()) };
+        let Some(suite) = self.flight.known_suite() else {
+            body.0 = &[];
+            return Some(());
+        };
         let whole = body.0;
         let exchange = match suite.exchange {
             Exchange::Ecdhe => match body.octet()? {
@@ -342,14 +390,14 @@ impl FlightReader {
                 _ => {
                     // What a curve is made of has no use; nor has the signature behind it.
                     self.flight.key_exchange = Some(KeyExchange::ExplicitCurve);
+                    body.0 = &[];
                     return Some(());
                 }
             },
             Exchange::Dhe => {
-                let prime = body.vector(2)?;
+                let (prime, generator) = (body.vector(2)?, body.vector(2)?);
                 body.vector(2)?;
-                body.vector(2)?;
-                KeyExchange::Dhe { bits: bits(prime.0), group: ffdhe(prime.0) }
+                KeyExchange::Dhe { bits: bits(prime.0), group: ffdhe(prime.0, generator.0) }
             }
             Exchange::Rsa => {
                 let modulus = body.vector(2)?;
@@ -367,7 +415,7 @@ impl FlightReader {
             | Exchange::Krb5
             | Exchange::Pake
             | Exchange::Gost
-            | Exchange::Tls13 => return Some(()),
+            | Exchange::Tls13 => return None,
         };
         let parameters = whole.get(..whole.len() - body.0.len())?;
         self.flight.key_exchange = Some(exchange);
@@ -398,19 +446,17 @@ fn bits(number: &[u8]) -> usize {
     }
 }
 
-/// Finds the group of RFC 7919 by its prime: all begin and end with 64 ones, and e follows.
-fn ffdhe(prime: &[u8]) -> Option<u16> {
-    const HEAD: [u8; 16] = [
-        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xad, 0xf8, 0x54, 0x58, 0xa2, 0xbb, 0x4a,
-        0x9a,
-    ];
-    let ends = prime.starts_with(&HEAD) && prime.ends_with(&[0xff; 8]);
-    match (ends, prime.len()) {
-        (true, 256) => Some(256),
-        (true, 384) => Some(257),
-        (true, 512) => Some(258),
-        (true, 768) => Some(259),
-        (true, 1024) => Some(260),
-        _ => None,
-    }
+/// Finds the group of RFC 7919 by its prime, of which the SHA-256 is known, and its generator.
+fn ffdhe(prime: &[u8], generator: &[u8]) -> Option<u16> {
+    let (group, digits) = match prime.len() {
+        256 => (256, "9cd3b7f336872f46c09428d1bbc19877a4d440512cda8d1c1cf0cd6e33698966"),
+        384 => (257, "0eaf67db3a839156d5013494a5318a772b5697d270d721f37f092efc69ea5a17"),
+        512 => (258, "4648414224ac881b3d0dc59b466f96d06a558278776807797ecf1f66ff397b3e"),
+        768 => (259, "227ac9066b3ddd9e193670cda2388fa884f65ba0cf98b742d1fe77a6687c79c7"),
+        1024 => (260, "770b14efaf6f049929c523113b3fa99a8d11dab1b18af3609590122075d19833"),
+        _ => return None,
+    };
+    let digest = Sha256::digest(prime);
+    let digest: String = digest.iter().map(|octet| format!("{octet:02x}")).collect();
+    (generator == [2] && digest == digits).then_some(group)
 }

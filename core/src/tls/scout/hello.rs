@@ -5,6 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use super::super::handshake::KeyShare;
+use super::{Flight, FlightEnd};
 
 /// A protocol version by its number on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -106,6 +107,17 @@ impl ScoutHello {
     /// Tells the highest version.
     pub fn highest(&self) -> Protocol {
         self.versions.iter().copied().max().unwrap_or(Protocol::TLS12)
+    }
+
+    /// Tells whether a server may answer so: it chose what was offered. A version below those that
+    /// were, which only TLS 1.3 could have told it, is allowed.
+    pub fn allows(&self, flight: &Flight) -> bool {
+        let resumes =
+            !self.session_id.is_empty() || self.ticket.as_ref().is_some_and(|it| !it.is_empty());
+        flight.version <= Some(self.highest())
+            && flight.suite.is_none_or(|suite| self.suites.contains(&suite))
+            && (flight.compression == 0 || self.compression.contains(&flight.compression))
+            && (flight.end != FlightEnd::Resumed || resumes)
     }
 
     /// Makes the records. Lists that exceed what the wire can say are cut.

@@ -30,7 +30,7 @@ pub struct Scout {
 
 impl Scout {
     /// Counts the octets received and held.
-    pub(crate) fn buffered(&self) -> usize {
+    pub fn buffered(&self) -> usize {
         self.reader.buffered()
     }
 
@@ -67,8 +67,8 @@ impl Scout {
         let version = self.flight().version.unwrap_or(Protocol::TLS10);
         let (alert, wire) = match version {
             Protocol::SSL3 => (40, Protocol::SSL3),
-            Protocol::TLS13 => (90, Protocol::TLS12),
-            other => (90, other),
+            // The version field stopped at TLS 1.2, whatever a server calls its own.
+            other => (90, other.clamp(Protocol::TLS10, Protocol::TLS12)),
         };
         let [major, minor] = wire.0.to_be_bytes();
         Bytes::copy_from_slice(&[21, major, minor, 0, 2, 2, alert])

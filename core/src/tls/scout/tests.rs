@@ -7,17 +7,21 @@ use crate::report::{Alert, SignatureScheme};
 /// The random value of the client in all recordings.
 const RANDOM: [u8; 32] = [7; 32];
 
-fn recorded(name: &str) -> Vec<u8> {
-    let text = match name {
-        "tls10-static-rsa" => include_str!("testdata/tls10-static-rsa.hex"),
-        "tls10-dhe-rsa" => include_str!("testdata/tls10-dhe-rsa.hex"),
-        "tls11-ecdhe-ecdsa" => include_str!("testdata/tls11-ecdhe-ecdsa.hex"),
-        "tls12-dhe-rsa" => include_str!("testdata/tls12-dhe-rsa.hex"),
-        "tls12-ecdhe-rsa" => include_str!("testdata/tls12-ecdhe-rsa.hex"),
-        "tls12-anonymous" => include_str!("testdata/tls12-anonymous.hex"),
-        "tls13-retry" => include_str!("testdata/tls13-retry.hex"),
-        _ => include_str!("testdata/refused.hex"),
+macro_rules! recordings {
+    ($($name:literal)*) => {
+        const RECORDINGS: &[(&str, &str)] =
+            &[$(($name, include_str!(concat!("testdata/", $name, ".hex")))),*];
     };
+}
+
+recordings! {
+    "tls10-static-rsa" "tls10-rsa512" "tls10-dhe-rsa" "tls11-ecdhe-ecdsa" "tls12-dhe-rsa"
+    "tls12-ecdhe-rsa" "tls12-anonymous" "tls12-null" "tls12-ocsp" "tls12-ed448" "tls12-secp256k1"
+    "tls12-dsa" "tls13-retry" "refused"
+}
+
+fn recorded(name: &str) -> Vec<u8> {
+    let (_, text) = RECORDINGS.iter().find(|known| known.0 == name).unwrap();
     let digits: Vec<u8> = text.chars().filter_map(|c| c.to_digit(16)).map(|d| d as u8).collect();
     digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
 }
@@ -53,7 +57,7 @@ fn signed(scheme: Option<u16>, proof: Proof) -> Option<ServerSignature> {
 #[test]
 fn recorded_flights() {
     use FlightEnd::{Done, Refused, Retry};
-    use Proof::Right;
+    use Proof::{Right, Unverifiable};
     let dhe = |bits| Some(KeyExchange::Dhe { bits, group: None });
     let table = [
         ("tls10-static-rsa", Some(Protocol::TLS10), Some(0x35), None, None, 1, Done),
@@ -94,6 +98,45 @@ fn recorded_flights() {
             Done,
         ),
         ("tls12-anonymous", Some(Protocol::TLS12), Some(0x34), dhe(1024), None, 0, Done),
+        ("tls10-rsa512", Some(Protocol::TLS10), Some(0x35), None, None, 1, Done),
+        ("tls12-null", Some(Protocol::TLS12), Some(0x3b), None, None, 1, Done),
+        (
+            "tls12-ocsp",
+            Some(Protocol::TLS12),
+            Some(0x9f),
+            dhe(1024),
+            signed(Some(0x0804), Right),
+            1,
+            Done,
+        ),
+        // Keys that nothing here can verify by: Ed448, another curve, DSA.
+        (
+            "tls12-ed448",
+            Some(Protocol::TLS12),
+            Some(0xc02c),
+            Some(KeyExchange::Ecdhe(29)),
+            signed(Some(0x0808), Unverifiable),
+            2,
+            Done,
+        ),
+        (
+            "tls12-secp256k1",
+            Some(Protocol::TLS12),
+            Some(0xc02c),
+            Some(KeyExchange::Ecdhe(29)),
+            signed(Some(0x0403), Unverifiable),
+            1,
+            Done,
+        ),
+        (
+            "tls12-dsa",
+            Some(Protocol::TLS12),
+            Some(0xa2),
+            dhe(1024),
+            signed(Some(0x0202), Unverifiable),
+            1,
+            Done,
+        ),
         ("tls13-retry", Some(Protocol::TLS13), Some(0x1302), None, None, 0, Retry),
         ("refused", None, None, None, None, 0, Refused(Alert(70))),
     ];
@@ -105,17 +148,22 @@ fn recorded_flights() {
         assert_eq!(flight.client_certificate_requested, name == "tls12-dhe-rsa");
         let group = (name == "tls13-retry").then_some(29);
         assert_eq!(flight.group, group, "{name}");
+        let ocsp = (name == "tls12-ocsp").then_some(&[0x30, 3, 10, 1, 1][..]);
+        assert_eq!(flight.ocsp.as_deref(), ocsp, "{name}");
     }
+    assert_eq!(RECORDINGS.len(), table.len());
 }
 
 #[test]
 fn whatever_is_cut_off_nothing_is_made_up() {
-    for name in ["tls10-static-rsa", "tls12-dhe-rsa", "tls12-anonymous"] {
+    for (name, _) in RECORDINGS {
         let octets = recorded(name);
         for cut in 0..octets.len() {
             let mut scout = start();
-            assert_eq!(scout.receive(&octets[..cut]), None);
-            assert_eq!((scout.is_over(), scout.flight().is_agreed()), (false, false));
+            let is_over = scout.receive(&octets[..cut]).is_some();
+            // Of TLS 1.3 more may come, which does not count.
+            assert_eq!(is_over, *name == "tls13-retry" && cut >= 61, "{name} {cut}");
+            assert_eq!((scout.is_over(), scout.flight().is_agreed()), (is_over, is_over));
         }
     }
 }
@@ -189,6 +237,122 @@ fn flights_that_are_none() {
     }
     let warned = [record(21, &[1, 112]), record(22, &hello())].concat();
     assert_eq!(read(&warned).warnings, [Alert(112)]);
+}
+
+/// Messages in another order than theirs, twice, or without each other.
+#[test]
+fn flights_that_no_client_would_take() {
+    let (hello, done) = (|suite| server_hello(0x303, suite), message(14, &[]));
+    let certificate = message(11, &[0, 0, 7, 0, 0, 4, 1, 2, 3, 4]);
+    let (status, request) = (message(22, &[1, 0, 0, 1, 5]), message(13, &[1, 1, 0, 0]));
+    let share = message(12, &[3, 0, 29, 1, 5, 4, 1, 0, 1, 7]);
+    let group = message(12, &[0, 1, 7, 0, 1, 2, 0, 1, 4]);
+    let whole = [&hello(0xc02f)[..], &certificate, &status, &share, &request, &done];
+    assert_eq!(read(&record(22, &whole.concat())).end, FlightEnd::Done);
+    // Whatever stands twice or elsewhere.
+    for at in 0..whole.len() - 1 {
+        let mut other = whole.to_vec();
+        other.insert(at, whole[at]);
+        assert_eq!(read(&record(22, &other.concat())).end, FlightEnd::Malformed, "{at} twice");
+        let mut other = whole[..whole.len() - 1].to_vec();
+        other.rotate_left(at);
+        other.push(&done);
+        let end = if at == 0 { FlightEnd::Done } else { FlightEnd::Malformed };
+        assert_eq!(read(&record(22, &other.concat())).end, end, "{at} first");
+    }
+    let table = [
+        // Nobody shows a certificate, or there is none; a share of the server is missing.
+        (vec![hello(0x2f), done.clone()], FlightEnd::Malformed),
+        (vec![hello(0x2f), message(11, &[0, 0, 0]), done.clone()], FlightEnd::Malformed),
+        (vec![hello(0xc02f), certificate.clone(), done.clone()], FlightEnd::Malformed),
+        (vec![hello(0x34), group.clone(), done.clone()], FlightEnd::Done),
+        (vec![hello(0x34), done.clone()], FlightEnd::Malformed),
+        (vec![hello(0x34), certificate.clone(), group, done.clone()], FlightEnd::Malformed),
+        // A short RSA key where no export was agreed on (CVE-2015-0204).
+        (
+            vec![
+                hello(0x2f),
+                certificate.clone(),
+                message(12, &[0, 1, 9, 0, 1, 3, 4, 1, 0, 1, 5]),
+                done.clone(),
+            ],
+            FlightEnd::Malformed,
+        ),
+        // More in a message than belongs there.
+        (vec![hello(0xc02f), message(11, &[0, 0, 0, 1])], FlightEnd::Malformed),
+        (vec![hello(0x34), message(12, &[0, 1, 7, 0, 1, 2, 0, 1, 4, 0])], FlightEnd::Malformed),
+        (vec![message(2, &[&hello(0x2f)[4..], &[0, 0, 0]].concat())], FlightEnd::Malformed),
+        // Lengths that lie.
+        (vec![hello(0x34), message(12, &[0, 9, 7, 0, 1, 2])], FlightEnd::Malformed),
+        (vec![hello(0xc02f), message(11, &[0, 0, 9, 0, 0, 4, 1])], FlightEnd::Malformed),
+        (vec![message(2, &[3, 3, 9])], FlightEnd::Malformed),
+        (vec![hello(0xc02f), message(22, &[1, 0, 0, 2, 5])], FlightEnd::Malformed),
+        // A message that is none of a server's first flight.
+        (vec![hello(0x2f), message(1, &[])], FlightEnd::Malformed),
+        (vec![hello(0x2f), message(20, &[5; 12])], FlightEnd::Malformed),
+        (vec![hello(0x2f), certificate, message(4, &[0; 6])], FlightEnd::Malformed),
+        // Tickets of a session that is resumed, and HelloRequests, are passed over.
+        (vec![hello(0x2f), message(4, &[0; 6]), message(0, &[])], FlightEnd::Cut),
+    ];
+    for (messages, end) in table {
+        assert_eq!(read(&record(22, &messages.concat())).end, end, "{messages:?}");
+    }
+}
+
+#[test]
+fn groups_are_known_by_all_of_their_prime() {
+    let octets = recorded("tls12-ocsp");
+    // What is not of RFC 7919 is told by its size.
+    assert_eq!(read(&octets).key_exchange, Some(KeyExchange::Dhe { bits: 1024, group: None }));
+    let mut prime = vec![0xff; 256];
+    prime[8..16].copy_from_slice(&[0xad, 0xf8, 0x54, 0x58, 0xa2, 0xbb, 0x4a, 0x9a]);
+    let size = |octets: &[u8]| (octets.len() as u16).to_be_bytes().to_vec();
+    let key = [&size(&prime)[..], &prime, &[0, 1, 2, 0, 1, 4]].concat();
+    let flight = [server_hello(0x303, 0x34), message(12, &key), message(14, &[])].concat();
+    let found = read(&record(22, &flight));
+    assert_eq!(found.key_exchange, Some(KeyExchange::Dhe { bits: 2048, group: None }));
+    let real = recorded("tls10-dhe-rsa");
+    assert_eq!(read(&real).end, FlightEnd::Done);
+}
+
+#[test]
+fn what_was_not_asked_is_not_agreed_to() {
+    let asked = ScoutHello {
+        versions: vec![Protocol::TLS10, Protocol::TLS12],
+        suites: vec![0x2f, 0x35, 0xff],
+        ..ScoutHello::default()
+    };
+    let flight = |version, suite| Flight {
+        version: Some(version),
+        suite: Some(suite),
+        end: FlightEnd::Done,
+        ..Flight::default()
+    };
+    let good = flight(Protocol::TLS12, 0x35);
+    assert!(asked.allows(&good) && asked.allows(&flight(Protocol::SSL3, 0x2f)));
+    for (version, suite) in
+        [(Protocol::TLS13, 0x2f), (Protocol(0x7f01), 0x2f), (Protocol::TLS12, 0x34)]
+    {
+        assert!(!asked.allows(&flight(version, suite)), "{version} {suite}");
+    }
+    assert!(!asked.allows(&Flight { compression: 1, ..good.clone() }));
+    assert!(!asked.allows(&Flight { end: FlightEnd::Resumed, ..good.clone() }));
+    let resuming = ScoutHello { ticket: Some(Bytes::from_static(b"t")), ..asked };
+    assert!(resuming.allows(&Flight { end: FlightEnd::Resumed, ..good }));
+    // Nor is a version that nobody knows one that is spoken here.
+    assert!(!flight(Protocol(0x0305), 0xc02f).is_spoken());
+    assert!(flight(Protocol::TLS12, 0xc02f).is_spoken());
+}
+
+#[test]
+fn the_last_word_is_one_that_the_server_knows() {
+    let ends =
+        [(0x300, [3, 0, 40]), (0x301, [3, 1, 90]), (0x303, [3, 3, 90]), (0x7f7f, [3, 3, 90])];
+    for (version, [major, minor, alert]) in ends {
+        let octets = [server_hello(version, 0x34), message(99, &[])].concat();
+        let word = start().receive(&record(22, &octets)).unwrap();
+        assert_eq!(word[..], [21, major, minor, 0, 2, 2, alert], "{version:x}");
+    }
 }
 
 #[test]
