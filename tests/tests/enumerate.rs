@@ -132,6 +132,13 @@ fn the_curve_of_a_certificate_hides_no_group() {
 }
 
 #[test]
+fn finite_fields_are_signed_too() {
+    let run = run(&setting::config(), Legacy::new(0x303, &[0x009f]));
+    let facts = found(&run).version(Protocol::TLS12).unwrap();
+    assert_eq!((&facts.schemes[..], &facts.groups[..]), (&[0x0401][..], &[][..]));
+}
+
+#[test]
 fn findings_name_what_the_standards_say() {
     let run = run(&setting::config(), server());
     let findings = &found(&run).findings;

@@ -165,6 +165,9 @@ impl Pair {
 
     /// Takes another one's groups.
     pub(super) fn borrow(&mut self, groups: Vec<u16>) {
+        if self.borrows_first {
+            return;
+        }
         self.first = List { accepted: groups, ..List::default() };
         self.borrows_first = true;
     }
@@ -225,10 +228,14 @@ impl Pair {
         let flight = flight.filter(|it| it.version == Some(self.version));
         let chosen = flight.and_then(|it| match self.version {
             Protocol::TLS13 => Some((it.suite?, it.group?)),
-            _ => match (it.key_exchange?, it.signature?.scheme) {
-                (KeyExchange::Ecdhe(group), scheme) => Some((group, scheme.map_or(0, |it| it.0))),
-                _ => None,
-            },
+            _ => {
+                let scheme = it.signature?.scheme.map_or(0, |it| it.0);
+                match it.key_exchange? {
+                    KeyExchange::Ecdhe(group) => Some((group, scheme)),
+                    KeyExchange::Dhe { .. } if self.borrows_first => Some((0, scheme)),
+                    _ => None,
+                }
+            }
         });
         if self.reversal == Reversal::Asked {
             self.reversal = Reversal::Done;

@@ -180,19 +180,23 @@ impl Tracks {
                 pair.second.over |= version < Protocol::TLS12;
                 // Each kind of key by itself: some servers choose a suite first, and then find no
                 // scheme for it.
-                let of = |kind| {
+                let of = |exchange, kind| {
                     let fits = |number: &u16| {
                         Suite::by_number(*number).is_some_and(|suite| {
-                            suite.exchange == Exchange::Ecdhe && suite.authentication == kind
+                            suite.exchange == exchange && suite.authentication == kind
                         })
                     };
                     accepted_old.iter().copied().filter(fits).collect::<Vec<_>>()
                 };
-                let suites = of(pair.authentication);
+                let mut suites = of(Exchange::Ecdhe, pair.authentication);
                 if pair.authentication == Authentication::Ecdsa
-                    && !of(Authentication::Rsa).is_empty()
+                    && !of(Exchange::Ecdhe, Authentication::Rsa).is_empty()
                 {
                     // The other one finds the groups.
+                    pair.borrow(all_groups());
+                } else if suites.is_empty() {
+                    // Finite fields are signed too, and have no groups before TLS 1.3.
+                    suites = of(Exchange::Dhe, pair.authentication);
                     pair.borrow(all_groups());
                 }
                 // OpenSSL shows no ECDSA certificate to whoever does not offer its curve.
