@@ -1,18 +1,29 @@
 //! What a server accepts as a table (`--enumerate`), within 80 columns.
 
+use std::io::Write;
+
 use tlsfinger_core::cert::{Certificate, KeyKind, Seconds};
 use tlsfinger_core::enumerate::{
     Accepted, Enumeration, Finding, Order, SessionFacts, Severity, Subject, VersionFacts,
     WithoutSni,
 };
+use tlsfinger_core::report::{Outcome, Report};
 use tlsfinger_core::tls::scout::{Protocol, group_name, scheme_name};
 use tlsfinger_core::tls::{Suite, SuiteStatus};
 
 use crate::explain::{WIDTH, wrap};
 use crate::line::{Message, Tone};
+use crate::printer::Printer;
 
-/// Makes the table.
-pub(crate) fn table(found: &Enumeration) -> Vec<Message> {
+/// Tells what was found out about each server.
+pub(crate) fn tables<W: Write>(report: &Report, printer: &mut Printer<W>) {
+    if let Outcome::Enumerated(found) = &report.outcome {
+        found.iter().flat_map(table).for_each(|message| printer.say(&message));
+    }
+}
+
+/// Makes the table of one server.
+fn table(found: &Enumeration) -> Vec<Message> {
     let mut page = Page::default();
     if let Some(peer) = &found.peer {
         page.line(Tone::Plain, &peer.to_string());

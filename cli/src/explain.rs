@@ -62,7 +62,7 @@ impl Explainer {
         }
         if let Outcome::Enumerated(found) = &report.outcome {
             page.title(&report.destination.text);
-            let words = match found.findings.len() {
+            let words = match found.iter().map(|it| it.findings.len()).sum() {
                 0 => "nothing against RFC 9325 and RFC 8996".to_owned(),
                 count => format!("{count} remarks by RFC 9325 and RFC 8996"),
             };

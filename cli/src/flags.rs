@@ -195,7 +195,9 @@ pub(crate) const FLAGS: &[Flag] = &[
          Findings are graded."),
     flag(Long("enumerate"), Connecting, Nothing(|o| o.enumerate = true),
         "find out all that a server accepts, by many connections",
-        "Versions, suites, groups, signatures, certificates and what hellos announce, held against RFC 9325 and RFC 8996. Two connections at once."),
+        "Versions, suites, groups, signatures, certificates, resumption and what hellos announce, held \
+         against RFC 9325 and RFC 8996. Two connections at once; of the first server, or with --all of \
+         each, one after the other."),
     flag(Long("pause"), Connecting, Value("milliseconds", |o, v| count(&mut o.pause, "pause", v)),
         "wait so long before another connection to one address",
         "For --enumerate (100) and scans (1000)."),

@@ -113,7 +113,11 @@ impl Frame {
             }).collect::<Value>(),
         });
         if let Outcome::Enumerated(found) = &report.outcome {
-            document["enumeration"] = enumeration::enumeration(found, self.digest);
+            let mut found = found.iter().map(|it| enumeration::enumeration(it, self.digest));
+            match report.scope {
+                Scope::First => document["enumeration"] = found.next().unwrap_or_default(),
+                Scope::Every { .. } => document["enumerations"] = found.collect(),
+            }
         }
         document
     }

@@ -4,8 +4,10 @@
 
 use tlsfinger_core::cert::{Certificate, Seconds};
 use tlsfinger_core::config::ServerCertificates;
+use tlsfinger_core::enumerate::Severity;
 use tlsfinger_core::judge::Conclusion;
 use tlsfinger_core::report::{Outcome, Report, TlsFacts};
+use tlsfinger_core::tls::scout::Protocol;
 
 use crate::text::version_and_cipher;
 
@@ -61,6 +63,9 @@ pub(crate) fn check(report: &Report, thresholds: Thresholds) -> (String, u8) {
         Some(_) | None => State::Ok,
     };
     let state = match conclusion {
+        Conclusion::Satisfied if remarks(report, Severity::ShouldNot) > 0 => {
+            expiry.max(State::Warning)
+        }
         Conclusion::Satisfied => expiry,
         Conclusion::LookupFailed => State::Unknown,
         Conclusion::NotSatisfied
@@ -91,6 +96,17 @@ fn summary(report: &Report, conclusion: Conclusion) -> String {
     let worst = report.counting_sessions().max_by_key(|session| session.conclusion(report.level));
     let verdict = worst.and_then(|session| session.verdict.as_deref());
     match (conclusion, verdict, &report.outcome) {
+        (Conclusion::Satisfied | Conclusion::NotSatisfied, _, Outcome::Enumerated(found)) => {
+            let spoken = |version: &Protocol| {
+                let facts = found.iter().filter_map(|it| it.version(*version));
+                facts.into_iter().any(|facts| !facts.suites.is_empty())
+            };
+            let versions = Protocol::ALL.into_iter().rev().filter(spoken);
+            let versions: Vec<_> = versions.map(|version| version.to_string()).collect();
+            let [must, should] =
+                [Severity::MustNot, Severity::ShouldNot].map(|of| remarks(report, of));
+            format!("{}, {must} remarks with MUST, {should} with SHOULD", versions.join(" "))
+        }
         (Conclusion::Satisfied | Conclusion::NotSatisfied, Some(verdict), _) => {
             let tls = worst.and_then(|session| session.observation.tls.as_deref());
             let version = tls.map(|tls| format!(", {}", tls.version)).unwrap_or_default();
@@ -111,11 +127,25 @@ fn summary(report: &Report, conclusion: Conclusion) -> String {
     }
 }
 
+/// Counts what an enumeration remarks.
+fn remarks(report: &Report, severity: Severity) -> usize {
+    let Outcome::Enumerated(found) = &report.outcome else { return 0 };
+    let findings = found.iter().flat_map(|it| &it.findings);
+    findings.filter(|finding| finding.severity == severity).count()
+}
+
 /// Tells in how many days the first of the servers' certificates ends.
 fn days_to_expiry(report: &Report) -> Option<i64> {
     let now = Seconds::from(report.began.at(report.ended)).0;
     let facts = report.sessions.iter().filter_map(|session| session.observation.tls.as_deref());
-    facts.filter_map(not_after).map(|end| (end.0 - now).div_euclid(86_400)).min()
+    let enumerated = match &report.outcome {
+        Outcome::Enumerated(found) => &found[..],
+        _ => &[],
+    };
+    let chains = enumerated.iter().flat_map(|it| &it.chains);
+    let own = chains.filter_map(|chain| Certificate::parse(chain.first()?.clone()).ok());
+    let ends = own.filter_map(|certificate| certificate.validity().not_after);
+    facts.filter_map(not_after).chain(ends).map(|end| (end.0 - now).div_euclid(86_400)).min()
 }
 
 /// Tells the last second of the server's own certificate.

@@ -14,6 +14,7 @@ use tlsfinger_core::report::{Event, Report, Session};
 use tlsfinger_core::trace::{Fidelity, Trace, TraceError};
 
 use crate::complain;
+use crate::enumerated;
 use crate::flags::{self, Asked, Command, Page, Refusal};
 use crate::line::{Line, Message};
 use crate::options::Options;
@@ -60,6 +61,10 @@ pub(crate) fn obey<W: Write>(
         })?;
         let (ended, difference) = match &wish.policy {
             None => tell_again(&trace, printer),
+            Some(_) if trace.header().enumerating.is_some() => {
+                let why = "nothing in an enumeration is judged by a policy".to_owned();
+                return Err(SettingError::Trace(name.to_string(), why).into());
+            }
             Some(policy) => {
                 let config = settings::judge_by(policy, &trace.header().config, system, printer)?;
                 judge(&trace, &config, policy.level.is_some(), printer)
@@ -95,10 +100,13 @@ fn tell_again<W: Write>(trace: &Trace<'_>, printer: &mut Printer<W>) -> (ExitCod
     let mut teller = Teller::new(&settings, &record::program(trace.header()), None);
     let printer = RefCell::new(printer);
     let explains = teller.explains_waits;
-    let wrap = |probe| Waits::of(probe, waits(explains, &printer));
+    let wrap = |machine| Waits::of(machine, waits(explains, &printer));
     let played = trace.play_with(trace.fidelity(), wrap, |notice| {
         teller.tell(notice, &mut printer.borrow_mut());
     });
+    if let Some(report) = &teller.report {
+        enumerated::tables(report, *printer.borrow_mut());
+    }
     let status = teller.report.as_deref().map_or(0, status_of_the_reference).into();
     (status, played.difference.map(|difference| (difference.to_string(), played.text)))
 }

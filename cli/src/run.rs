@@ -10,7 +10,7 @@ use tlsfinger_core::config::Lookup;
 use tlsfinger_core::machine::Stop;
 use tlsfinger_core::report::{Event, LookupNote, Outcome, Report, TlsNote};
 use tlsfinger_core::resolve::{ResolverTest, TestNames};
-use tlsfinger_core::trace::{Header, Recorder};
+use tlsfinger_core::trace::{Header, Recorded, Recorder};
 use tlsfinger_core::{Enumerator, Input, IoError, Machine, Notice, Probe, Survey};
 
 use crate::enumerated;
@@ -45,28 +45,30 @@ pub(crate) fn probe<W: Write>(
     let (seed, wall_time) =
         (tlsfinger_blocking::seed().map_err(failed)?, tlsfinger_blocking::wall_time());
     match &settings.record {
-        None if settings.enumerate.is_some() => {
-            let pause = settings.enumerate.unwrap_or_default();
-            let mut machine = Enumerator::new(settings.config, pause, seed, wall_time);
-            drive(&mut machine, runtime, &mut teller, printer)?;
-        }
-        None if settings.all => {
-            let mut machine = Survey::new(settings.config, seed, wall_time);
-            drive(&mut machine, runtime, &mut teller, printer)?;
-        }
-        None => {
-            let mut machine = Probe::new(settings.config, seed, wall_time);
-            drive(&mut machine, runtime, &mut teller, printer)?;
-        }
+        None => match settings.enumerating {
+            Some(how) => {
+                let mut machine = Enumerator::new(settings.config, how, seed, wall_time);
+                drive(&mut machine, runtime, &mut teller, printer)?;
+            }
+            None if settings.all => {
+                let mut machine = Survey::new(settings.config, seed, wall_time);
+                drive(&mut machine, runtime, &mut teller, printer)?;
+            }
+            None => {
+                let mut machine = Probe::new(settings.config, seed, wall_time);
+                drive(&mut machine, runtime, &mut teller, printer)?;
+            }
+        },
         Some(path) => {
             let mut header = Header::new(VERSION, settings.config.clone(), seed, wall_time);
+            header.enumerating = settings.enumerating;
             record::describe(&mut header, &settings, notes, program);
             let failed = |error: io::Error| {
                 SettingError::Record(path.clone(), IoError::from(&error).message)
             };
             let mut record = Record::create(path, &header).map_err(failed)?;
-            let probe = Probe::new(header.config, seed, wall_time);
-            let mut machine = Recorder::new(probe, |lines: &str| record.write(lines));
+            let machine = Recorded::begin(&header);
+            let mut machine = Recorder::new(machine, |lines: &str| record.write(lines));
             let driven = drive(&mut machine, runtime, &mut teller, printer);
             drop(machine);
             record.finish().map_err(failed)?;
@@ -178,8 +180,9 @@ impl Ending {
             true => exit_status(report.conclusion()),
             false => status_of_the_reference(report),
         };
-        match self.format {
-            Format::Text if self.all => {
+        match (self.format, &report.outcome) {
+            (Format::Text, Outcome::Enumerated(_)) => enumerated::tables(report, printer),
+            (Format::Text, _) if self.all => {
                 table::table(report).iter().for_each(|message| printer.say(message));
                 // With so many servers nothing was told on the way.
                 for session in &report.sessions {
@@ -189,13 +192,9 @@ impl Ending {
                     }
                 }
             }
-            Format::Text => {
-                if let Outcome::Enumerated(found) = &report.outcome {
-                    enumerated::table(found).iter().for_each(|message| printer.say(message));
-                }
-            }
-            Format::Json => printer.show(&json::line(&self.frame.document(report))),
-            Format::Nagios(thresholds) => {
+            (Format::Text, _) => {}
+            (Format::Json, _) => printer.show(&json::line(&self.frame.document(report))),
+            (Format::Nagios(thresholds), _) => {
                 let (line, state) = nagios::check(report, thresholds);
                 status = state;
                 printer.show(&line);

@@ -18,6 +18,7 @@ use tlsfinger_core::config::{
 use tlsfinger_core::destination::{
     Destination, HostError, KnownPorts, Place, host_to_ascii, tcp_port,
 };
+use tlsfinger_core::enumerate::Enumerating;
 
 use crate::flags::Refusal;
 use crate::line::{Charset, Message};
@@ -40,8 +41,8 @@ pub(crate) struct Settings {
     pub(crate) format: Format,
     /// Every server is probed.
     pub(crate) all: bool,
-    /// All that a server accepts is found out, with such a pause before each connection.
-    pub(crate) enumerate: Option<Duration>,
+    /// All that servers accept is found out, in this way.
+    pub(crate) enumerating: Option<Enumerating>,
     /// Verdicts are explained.
     pub(crate) explain: bool,
     /// The exit status tells how it went.
@@ -188,18 +189,12 @@ fn without_destination(
     if options.tlsproxy && reuse.is_some() {
         return Err(SettingError::ProxyAndReconnect.into());
     }
-    let others = [
-        ("--all", options.all),
-        ("--hygiene", options.hygiene),
-        ("--record", options.record.is_some()),
-        ("--nagios", options.nagios),
-        ("-r", reuse.is_some()),
-        ("-X", options.tlsproxy),
-    ];
+    let others =
+        [("--hygiene", options.hygiene), ("-r", reuse.is_some()), ("-X", options.tlsproxy)];
     if let Some((option, _)) = others.iter().find(|(_, given)| options.enumerate && *given) {
         return Err(SettingError::EnumerateAnd(option).into());
     }
-    if options.all && options.record.is_some() {
+    if options.all && options.record.is_some() && !options.enumerate {
         return Err(SettingError::AllAndRecord.into());
     }
     if options.all && reuse.is_some() {
@@ -295,9 +290,10 @@ fn without_destination(
         runtime,
         format: Format::Text,
         all: options.all,
-        enumerate: options
-            .enumerate
-            .then(|| Duration::from_millis(options.pause.unwrap_or(DEFAULT_PAUSE).into())),
+        enumerating: options.enumerate.then(|| Enumerating {
+            pause: Duration::from_millis(options.pause.unwrap_or(DEFAULT_PAUSE).into()),
+            every: options.all,
+        }),
         explain: options.explain,
         exit_code: options.exit_code,
         key_log: system.key_log.clone(),

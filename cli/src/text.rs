@@ -380,7 +380,7 @@ mod tests {
             runtime: Runtime::Blocking,
             format: Format::Text,
             all: false,
-            enumerate: None,
+            enumerating: None,
             explain: false,
             exit_code: false,
             key_log: None,

@@ -381,8 +381,9 @@ pub enum Outcome {
     LookupFailed(LookupError),
     /// No address could be reached.
     Unreachable,
-    /// What the first server that could be reached accepts was found out.
-    Enumerated(Box<Enumeration>),
+    /// What a server accepts was found out: of the first that could be reached, or of each; there is
+    /// one at least.
+    Enumerated(Vec<Enumeration>),
     /// The caller stopped the probe.
     Stopped,
     /// The destination, or every server of it, is on the list of those that are left alone.

@@ -43,6 +43,7 @@ use std::fmt::{self, Write as _};
 
 use self::tunnel::Tapes;
 use self::words::Words;
+use crate::enumerate::Enumerator;
 use crate::machine::{Input, Machine, Notice, Output, TransportId};
 use crate::probe::Probe;
 use crate::report::{ClientSignature, SignatureScheme};
@@ -176,22 +177,21 @@ impl<'a> Trace<'a> {
         }
     }
 
-    /// Gives the inputs to a fresh probe of the header's configuration; `tell` gets what it tells.
+    /// Gives the inputs to a fresh machine of the header's configuration; `tell` gets what it tells.
     pub fn play(&self, tell: impl FnMut(Notice)) -> Played {
-        self.play_with(self.fidelity(), |probe| probe, tell)
+        self.play_with(self.fidelity(), |machine| machine, tell)
     }
 
-    /// Plays as [`play`](Self::play) does, with a chosen fidelity and the probe inside of what
+    /// Plays as [`play`](Self::play) does, with a chosen fidelity and the machine inside of what
     /// `wrap` makes of it.
     pub fn play_with<M: Machine>(
         &self,
         fidelity: Fidelity,
-        wrap: impl FnOnce(Probe) -> M,
+        wrap: impl FnOnce(Recorded) -> M,
         mut tell: impl FnMut(Notice),
     ) -> Played {
-        let Header { config, seed, wall_time, .. } = &self.header;
         let tapes = (fidelity == Fidelity::Tunnel).then(|| self.tapes.clone());
-        let mut probe = wrap(Probe::with_tapes(config.clone(), *seed, *wall_time, tapes));
+        let mut machine = wrap(Recorded::with_tapes(&self.header, tapes));
         let mut played = Played { text: String::new(), difference: None };
         let mut now = Instant::START;
         let lines = self.text.lines().collect::<Vec<_>>();
@@ -203,7 +203,7 @@ impl<'a> Trace<'a> {
         loop {
             // Outputs up to the next input, as a driver takes them.
             loop {
-                let output = probe.poll_output();
+                let output = machine.poll_output();
                 let line = format!("{now} > {output}");
                 let mut expected = None;
                 while let Some((number, old)) = rest.next_if(|(_, line)| !is_input(line)) {
@@ -238,8 +238,55 @@ impl<'a> Trace<'a> {
                 && let Some(Ok(input)) = rest.strip_prefix("< ").map(str::parse)
             {
                 now = now.max(time);
-                probe.handle_input(time, input);
+                machine.handle_input(time, input);
             }
+        }
+    }
+}
+
+/// A machine that a trace is of.
+#[derive(Debug)]
+pub enum Recorded {
+    /// The usual one.
+    Probe(Box<Probe>),
+    /// One that finds out all that servers accept.
+    Enumerator(Box<Enumerator>),
+}
+
+impl Recorded {
+    /// Begins the run that a header describes.
+    pub fn begin(header: &Header) -> Self {
+        Self::with_tapes(header, None)
+    }
+
+    fn with_tapes(header: &Header, tapes: Option<BTreeMap<TransportId, Tape>>) -> Self {
+        let Header { config, seed, wall_time, enumerating, .. } = header;
+        let (config, seed, wall_time) = (config.clone(), *seed, *wall_time);
+        match *enumerating {
+            None => {
+                let probe = Probe::with_tapes(config, seed, wall_time, tapes);
+                Self::Probe(Box::new(probe))
+            }
+            Some(how) => {
+                let enumerator = Enumerator::with_tapes(config, how, seed, wall_time, tapes);
+                Self::Enumerator(Box::new(enumerator))
+            }
+        }
+    }
+}
+
+impl Machine for Recorded {
+    fn handle_input(&mut self, now: Instant, input: Input) {
+        match self {
+            Self::Probe(probe) => probe.handle_input(now, input),
+            Self::Enumerator(enumerator) => enumerator.handle_input(now, input),
+        }
+    }
+
+    fn poll_output(&mut self) -> Output {
+        match self {
+            Self::Probe(probe) => probe.poll_output(),
+            Self::Enumerator(enumerator) => enumerator.poll_output(),
         }
     }
 }

@@ -4,19 +4,22 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tlsfinger_core::config::Config;
-use tlsfinger_core::enumerate::{Enumeration, Order, Severity, Subject, WithoutSni};
-use tlsfinger_core::report::Outcome;
+use tlsfinger_core::enumerate::{Enumerating, Enumeration, Order, Severity, Subject, WithoutSni};
+use tlsfinger_core::machine::{Input, Stop};
+use tlsfinger_core::report::{Outcome, Scope};
 use tlsfinger_core::tls::scout::Protocol;
+use tlsfinger_core::trace::{Fidelity, Header, Recorded, Trace};
 use tlsfinger_core::{Enumerator, Output, limits};
 use tlsfinger_tests::certs::{self, KeyType};
 use tlsfinger_tests::peer::{Answer, Legacy, Refusal, Script, Tickets, TlsSetup};
-use tlsfinger_tests::setting;
 use tlsfinger_tests::world::{Link, Run, World};
+use tlsfinger_tests::{playbook, setting};
 
 const PAUSE: Duration = Duration::from_millis(100);
 
 fn enumerator(config: &Config) -> Enumerator {
-    Enumerator::new(config.clone(), PAUSE, setting::SEED, setting::WALL_TIME)
+    let how = Enumerating { pause: PAUSE, every: false };
+    Enumerator::new(config.clone(), how, setting::SEED, setting::WALL_TIME)
 }
 
 fn run(config: &Config, server: impl tlsfinger_tests::peer::Host + 'static) -> Run<Enumerator> {
@@ -28,7 +31,7 @@ fn run(config: &Config, server: impl tlsfinger_tests::peer::Host + 'static) -> R
 
 fn found(run: &Run<Enumerator>) -> &Enumeration {
     match &run.report().outcome {
-        Outcome::Enumerated(found) => found,
+        Outcome::Enumerated(found) => &found[0],
         other => panic!("{other:?}"),
     }
 }
@@ -255,6 +258,55 @@ fn signatures_and_certificates_of_tls_13() {
     let tls = TlsSetup::only_13().tickets(Tickets::None);
     let run = run(&setting::config(), Script::smtp().tls(tls));
     assert_eq!(found(&run).version(Protocol::TLS13).unwrap().schemes, [0x0403]);
+}
+
+#[test]
+fn every_server_one_after_the_other() {
+    let config = setting::config();
+    let how = Enumerating { pause: PAUSE, every: true };
+    let header = Header::new("test", config.clone(), setting::SEED, setting::WALL_TIME);
+    let header = Header { enumerating: Some(how), ..header };
+    let at = |number: u8| playbook::tcp(&format!("192.0.2.{number}:25"));
+    let run = World::new(Recorded::begin(&header))
+        .host(setting::HOST, ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"])
+        .listen(at(1), Link::latency(5), server())
+        .listen(at(2), Link::latency(5), Script::smtp().tls(TlsSetup::default()))
+        .listen(at(3), Link::refused(), Script::smtp())
+        .listen(at(4), Link::latency(5), Script::smtp().greeting(Answer::from("554 no\r\n").end()))
+        .run();
+    let Outcome::Enumerated(found) = &run.report().outcome else { panic!() };
+    let spoken = |found: &Enumeration| {
+        let versions = found.versions.iter().filter(|facts| !facts.suites.is_empty());
+        versions.map(|facts| facts.version.0).collect::<Vec<_>>()
+    };
+    let spoken: BTreeSet<_> = found.iter().map(spoken).collect();
+    let expected = [vec![0x304, 0x303, 0x302, 0x301], vec![0x304, 0x303], vec![]];
+    assert_eq!(spoken, BTreeSet::from(expected));
+    assert_eq!(run.report().unreachable.len(), 1);
+    assert_eq!(run.report().scope, Scope::Every { left_out: 0 });
+    assert!(found.iter().all(|it| it.is_cut == (it.failures > 0)));
+    // Whole sessions are among them, so that each way to replay has something to do.
+    let text = format!("{header}{}", run.trace());
+    let trace = Trace::parse(&text).unwrap();
+    for fidelity in [Fidelity::Wire, Fidelity::Tunnel] {
+        let played = trace.play_with(fidelity, |machine| machine, |_| {});
+        assert_eq!(played.difference, None, "{fidelity:?}");
+    }
+}
+
+#[test]
+fn what_was_found_is_told_when_it_is_stopped() {
+    let config = setting::config();
+    for every in [false, true] {
+        let how = Enumerating { pause: PAUSE, every };
+        let machine = Enumerator::new(config.clone(), how, setting::SEED, setting::WALL_TIME);
+        let world = World::new(machine).host(setting::HOST, ["192.0.2.1"]);
+        let world = world.listen(setting::place(&config), Link::latency(5), server());
+        let run = world.at(1000, Input::Stop(Stop::Drain)).run();
+        let found = found(&run);
+        assert!(found.is_cut && !found.version(Protocol::TLS12).unwrap().suites.is_empty());
+        assert!(found.connections < 15, "{}", found.connections);
+    }
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn messages(run: &Run<Probe>) -> Vec<String> {
             TlsMessage::Disclosed(Disclosure::CertificateRequest(schemes)) => {
                 format!("{from} request {}", !schemes.is_empty())
             }
-            TlsMessage::Disclosed(Disclosure::Ticket) => format!("{from} ticket"),
+            TlsMessage::Disclosed(Disclosure::Ticket(_)) => format!("{from} ticket"),
             TlsMessage::ChangeCipherSpec => format!("{from} change"),
             TlsMessage::Encrypted => format!("{from} encrypted"),
             TlsMessage::Complete => "complete".to_owned(),

@@ -47,6 +47,25 @@ fn replay(scratch: &Path, arguments: &[&str]) -> (String, Option<i32>) {
 }
 
 #[test]
+fn an_enumeration_is_told_again_too() {
+    let scratch = Scratch::new().expect("a folder");
+    let file = scratch.file("enumerate.trace");
+    let file = file.to_str().expect("a name");
+    let server = Loopback::tcp(Script::smtp().tls(TlsSetup::default())).expect("there are ports");
+    let destination = format!("[127.0.0.1]:{}", server.port());
+    let arguments = ["--record", file, "--enumerate", "--all", "--pause=0", "-lmay", &destination];
+    let (told, status) = printed(&program::run(scratch.path(), &arguments));
+    assert_eq!(status, Some(0), "{told}");
+    assert!(told.contains("TLSv1.3: resumed by ticket: yes"), "{told}");
+    assert_eq!(replay(scratch.path(), &[file]), (format!("{told}{file}: {BY_OCTETS}\n"), Some(0)));
+    let (refused, status) = replay(scratch.path(), &["-lsecure", file]);
+    assert!(refused.contains("nothing in an enumeration is judged by a policy"), "{refused}");
+    assert_eq!(status, Some(1));
+}
+
+const BY_OCTETS: &str = "replayed by the octets of TLS";
+
+#[test]
 fn a_recorded_run_is_told_again_without_a_network() {
     let scratch = Scratch::new().expect("a folder");
     for runtime in ["blocking", "smol"] {

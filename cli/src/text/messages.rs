@@ -60,7 +60,7 @@ pub(super) fn disclosure(disclosure: &Disclosure) -> Vec<String> {
             lines.put(4, "CertificateRequest".to_owned());
             lines.list(6, schemes.iter().map(|scheme| self::scheme(scheme.0)));
         }
-        Disclosure::Ticket => lines.put(4, "NewSessionTicket".to_owned()),
+        Disclosure::Ticket(_) => lines.put(4, "NewSessionTicket".to_owned()),
     }
     lines.end()
 }

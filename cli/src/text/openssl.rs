@@ -143,7 +143,7 @@ pub(super) fn state(direction: Direction, message: &TlsMessage) -> &'static str 
             Disclosure::Certificate(_) => "SSLv3/TLS read server certificate",
             Disclosure::Signature(_) => "TLSv1.3 read server certificate verify",
             Disclosure::CertificateRequest(_) => "SSLv3/TLS read server certificate request",
-            Disclosure::Ticket => "SSLv3/TLS read server session ticket",
+            Disclosure::Ticket(_) => "SSLv3/TLS read server session ticket",
         },
         (Sent, TlsMessage::Plain(message)) => match message.kind {
             1 => "SSLv3/TLS write client hello",

@@ -233,7 +233,9 @@ impl Pair {
                 match it.key_exchange? {
                     KeyExchange::Ecdhe(group) => Some((group, scheme)),
                     KeyExchange::Dhe { .. } if self.borrows_first => Some((0, scheme)),
-                    _ => None,
+                    KeyExchange::Dhe { .. }
+                    | KeyExchange::ExplicitCurve
+                    | KeyExchange::ExportRsa { .. } => None,
                 }
             }
         });

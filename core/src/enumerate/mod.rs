@@ -13,6 +13,7 @@ pub use grade::{Finding, Severity, Subject, grade};
 pub use tracks::{Accepted, Order, VersionFacts, WithoutSni};
 pub use visits::SessionFacts;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,14 +22,14 @@ use bytes::Bytes;
 use crate::config::{Config, Level, OfferFlaw, Watch};
 use crate::context::Cx;
 use crate::limits;
-use crate::machine::{Input, Machine, Output, Stop};
+use crate::machine::{Input, Machine, Output, Stop, TransportId};
 use crate::random::Seed;
 use crate::report::{Event, Outcome, Peer, Report, Scope};
 use crate::resolve::{NextTarget, Resolver, Route, Target};
 use crate::session::{Approach, Approached, Plan};
 use crate::time::{Instant, WallTime};
-use crate::tls::SessionCache;
 use crate::tls::scout::{Flight, Protocol, ScoutHello};
+use crate::tls::{SessionCache, Tape};
 
 use self::tracks::Tracks;
 use self::visits::{Visited, Visits};
@@ -77,12 +78,23 @@ impl Enumeration {
     }
 }
 
+/// How an enumeration is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Enumerating {
+    /// What lies before each connection but the first.
+    pub pause: Duration,
+    /// Every address of every mail host is looked at, up to [`limits::SURVEYED`], one after the other;
+    /// otherwise the first that answers.
+    pub every: bool,
+}
+
 /// How many pauses follow a connection that came to nothing.
 const FAILED: u32 = 10;
 
-/// The machine that finds out what one server accepts: the first of a destination that answers.
+/// The machine that finds out what one server accepts, the first of a destination that answers, or
+/// what each of its servers does, one after the other.
 ///
-/// At most [`limits::SURVEYS_OF_ONE`] connections are under way at once, with a pause before each, and
+/// Of one server at most [`limits::SURVEYS_OF_ONE`] connections are under way at once, with a pause before each, and
 /// no more than [`limits::ENUMERATION`] are made.
 #[derive(Debug)]
 pub struct Enumerator {
@@ -96,6 +108,12 @@ pub struct Enumerator {
     running: Vec<(usize, Approach)>,
     /// Sessions with the library's own TLS, which come last; `None` before that.
     visits: Option<Visits>,
+    /// Every server is wanted.
+    every: bool,
+    /// Servers that were found so far.
+    servers: usize,
+    /// What they accept, of those that are done with.
+    done: Vec<Enumeration>,
     /// When the next connection may begin.
     next: Instant,
     unreachable: Vec<(Arc<Peer>, crate::IoError)>,
@@ -105,10 +123,20 @@ pub struct Enumerator {
 }
 
 impl Enumerator {
-    /// Begins; `pause` lies before each connection but the first. The other arguments are those of
-    /// [`Probe::new`](crate::Probe::new).
-    pub fn new(config: Config, pause: Duration, seed: Seed, wall_time: WallTime) -> Self {
-        let mut cx = Cx::new(seed, wall_time);
+    /// Begins. The other arguments are those of [`Probe::new`](crate::Probe::new).
+    pub fn new(config: Config, how: Enumerating, seed: Seed, wall_time: WallTime) -> Self {
+        Self::with_tapes(config, how, seed, wall_time, None)
+    }
+
+    /// Begins with TLS that is played from tapes, if there are any.
+    pub(crate) fn with_tapes(
+        config: Config,
+        Enumerating { pause, every }: Enumerating,
+        seed: Seed,
+        wall_time: WallTime,
+        tapes: Option<BTreeMap<TransportId, Tape>>,
+    ) -> Self {
+        let mut cx = Cx::new(seed, wall_time).with_tapes(tapes);
         let dane = matches!(config.level, Level::Dane | Level::DaneOnly);
         let resolver = Resolver::new(&config.lookup, dane, config.repeatable);
         let config = Arc::new(config);
@@ -124,6 +152,9 @@ impl Enumerator {
             tracks: Tracks::default(),
             running: Vec::new(),
             visits: None,
+            every,
+            servers: 0,
+            done: Vec::new(),
             unreachable: Vec::new(),
             connections: 0,
             failures: 0,
@@ -153,7 +184,8 @@ impl Enumerator {
         }
         match self.route.next_target(&mut self.cx) {
             NextTarget::Ready(target) => {
-                self.target = Some(target);
+                self.servers += 1;
+                self.target = Some(target).filter(|_| self.servers <= limits::SURVEYED);
                 true
             }
             NextTarget::Wait => false,
@@ -207,8 +239,8 @@ impl Enumerator {
             return false;
         }
         // Their dialogues are nobody's business.
-        self.cx.mute();
-        if is_cut || !visits.begin(&mut self.cx, &self.config, target) {
+        let config = &self.config;
+        if is_cut || !self.cx.quietly(|cx| visits.begin(cx, config, target)) {
             self.conclude(is_cut);
             return true;
         }
@@ -219,7 +251,7 @@ impl Enumerator {
 
     fn advance_visit(&mut self, input: &Input) -> bool {
         let Some(visits) = &mut self.visits else { return false };
-        match visits.handle(&mut self.cx, input) {
+        match self.cx.quietly(|cx| visits.handle(cx, input)) {
             None => return false,
             Some(Visited::Well) => {}
             Some(Visited::Early) => self.fail(),
@@ -248,6 +280,10 @@ impl Enumerator {
         for (track, mut approach, end) in ended {
             let flight = approach.flight().cloned();
             approach.abort(&mut self.cx);
+            // The server was done with in the meantime.
+            if self.target.is_none() {
+                continue;
+            }
             match end {
                 Approached::Unreachable(error) if self.connections == 1 => {
                     if let Some(target) = self.target.take() {
@@ -296,20 +332,39 @@ impl Enumerator {
         found.failures = self.failures;
         found.is_cut = is_cut;
         found.findings = grade(&found, self.cx.wall_time());
-        self.finish(Outcome::Enumerated(Box::new(found)));
+        self.done.push(found);
+        self.hang_up();
+        if !self.every {
+            return self.finish(Outcome::Unreachable);
+        }
+        self.target = None;
+        self.tracks = Tracks::default();
+        self.visits = None;
+        (self.connections, self.failures) = (0, 0);
     }
 
-    fn finish(&mut self, outcome: Outcome) {
+    /// Closes what is open.
+    fn hang_up(&mut self) {
+        for (_, mut approach) in self.running.drain(..) {
+            approach.abort(&mut self.cx);
+        }
+        if let Some(visits) = &mut self.visits {
+            self.cx.quietly(|cx| visits.abort(cx));
+        }
+    }
+
+    /// Ends the work; `otherwise` is how if no server was met.
+    fn finish(&mut self, otherwise: Outcome) {
         if self.over {
             return;
         }
         self.over = true;
-        for (_, approach) in &mut self.running {
-            approach.abort(&mut self.cx);
-        }
-        if let Some(visits) = &mut self.visits {
-            visits.abort(&mut self.cx);
-        }
+        self.hang_up();
+        let outcome = match std::mem::take(&mut self.done) {
+            done if done.is_empty() => otherwise,
+            done => Outcome::Enumerated(done),
+        };
+        let left_out = self.servers.saturating_sub(limits::SURVEYED);
         let route = self.route.facts();
         self.route.stop(&mut self.cx);
         let report = Report {
@@ -320,7 +375,7 @@ impl Enumerator {
             started: Instant::START,
             ended: self.cx.now(),
             outcome,
-            scope: Scope::First,
+            scope: if self.every { Scope::Every { left_out } } else { Scope::First },
             untested: Vec::new(),
             route,
             unreachable: std::mem::take(&mut self.unreachable),
@@ -336,8 +391,13 @@ impl Machine for Enumerator {
         self.cx.begin(now);
         if self.cx.admit(&input) && !self.over {
             match &input {
-                Input::Stop(Stop::Now | Stop::Drain) if self.connections > 0 => self.conclude(true),
-                Input::Stop(_) => self.finish(Outcome::Stopped),
+                Input::Stop(Stop::Now | Stop::Drain) => {
+                    if self.connections > 0 {
+                        self.conclude(true);
+                    }
+                    self.finish(Outcome::Stopped);
+                }
+                Input::Stop(Stop::End) => {}
                 _ if self.resolver.handle(&mut self.cx, &input) => {}
                 Input::Tick
                 | Input::Opened(_)

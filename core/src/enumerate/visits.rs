@@ -243,7 +243,7 @@ impl Visits {
         facts: &TlsFacts,
         cache: SessionCache,
     ) {
-        let tickets = cache.tickets();
+        let tickets = cache.tickets().to_vec();
         let is_tls12 = version == Protocol::TLS12;
         self.facts.push(SessionFacts {
             version,
@@ -257,7 +257,7 @@ impl Visits {
         if !is_tls12 {
             self.sign(tls13_schemes(), facts);
         }
-        let by_ticket = cache.has_ticket();
+        let by_ticket = !cache.tickets().is_empty();
         // A client that asks for tickets may get no id, so that a hello without them tells.
         if is_tls12 && !self.has_no_ids && (by_ticket || cache.is_empty()) {
             self.errands.push_front(Errand::MeetWithoutTickets);
@@ -336,7 +336,7 @@ fn come(
     setup: &Arc<Setup>,
     cache: SessionCache,
 ) -> Approach {
-    // The tickets of TLS 1.2 are in messages that cross the wire in plain text.
+    // Tickets are in messages.
     let watch = Watch { messages: true, ..Watch::default() };
     let tls = Some(Ok(setup.clone()));
     let plan = Plan { tls, watch, await_quit: true, ..super::plan(config, None) };

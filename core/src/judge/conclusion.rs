@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Status, Verdict, VerifyError};
 use crate::config::{Level, ServerCertificates};
-use crate::enumerate::{Finding, Severity};
+use crate::enumerate::{Enumeration, Finding, Severity};
 use crate::report::{Outcome, Report, Scope, Session, Step, StepProblem};
 use crate::resolve::{DnsProblem, HostFacts, LookupError, TlsaFacts};
 
@@ -61,21 +61,29 @@ impl fmt::Display for ResultType {
     }
 }
 
+impl Enumeration {
+    /// Tells what it comes to: a MUST that is not kept does not satisfy.
+    fn conclusion(&self) -> Conclusion {
+        let severe = |finding: &Finding| finding.severity == Severity::MustNot;
+        if self.versions.iter().all(|it| it.suites.is_empty()) {
+            Conclusion::NoDialogue
+        } else if self.findings.iter().any(severe) {
+            Conclusion::NotSatisfied
+        } else {
+            Conclusion::Satisfied
+        }
+    }
+}
+
 impl Report {
     /// Tells what the run comes to: the worst of its sessions.
     pub fn conclusion(&self) -> Conclusion {
         let sessions = self.counting_sessions().map(|session| session.conclusion(self.level));
         let none = || match &self.outcome {
             Outcome::LookupFailed(_) => Conclusion::LookupFailed,
-            Outcome::Enumerated(found) if found.versions.iter().all(|it| it.suites.is_empty()) => {
-                Conclusion::NoDialogue
-            }
             Outcome::Enumerated(found) => {
-                let severe = |finding: &Finding| finding.severity == Severity::MustNot;
-                match found.findings.iter().any(severe) {
-                    true => Conclusion::NotSatisfied,
-                    false => Conclusion::Satisfied,
-                }
+                let worst = found.iter().map(Enumeration::conclusion).max();
+                worst.unwrap_or(Conclusion::NoDialogue)
             }
             Outcome::Unreachable if self.unreachable.is_empty() => Conclusion::LookupFailed,
             Outcome::Unreachable

@@ -7,10 +7,10 @@ use bytes::Bytes;
 use crate::config::{OfferFlaw, ServerCertificates};
 use crate::judge::Status;
 use crate::machine::{IoError, IoErrorKind, TransportId};
-use crate::tls::Suite;
 pub use crate::tls::{
     Extension, ExtensionContent, HandshakeContent, HandshakeMessage, Hello, KeyShare, Secret,
 };
+use crate::tls::{Suite, TicketFacts};
 
 /// A protocol version that this program speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -160,17 +160,16 @@ pub enum TlsNote {
 }
 
 impl TlsNote {
-    /// Tells lifetime in seconds and octets of a ticket of TLS 1.2 that the server gave (RFC 5077
-    /// section 3.3).
-    pub(crate) fn ticket(&self) -> Option<(u32, usize)> {
-        let Self::Message(Direction::Received, TlsMessage::Plain(message)) = self else {
-            return None;
-        };
-        match message.content {
-            Some(HandshakeContent::NewSessionTicket { lifetime, octets }) => {
-                Some((lifetime, octets))
-            }
-            _ => None,
+    /// Tells of a ticket that the server gave.
+    pub(crate) fn ticket(&self) -> Option<TicketFacts> {
+        let Self::Message(Direction::Received, message) = self else { return None };
+        match message {
+            TlsMessage::Disclosed(Disclosure::Ticket(facts)) => Some(*facts),
+            TlsMessage::Plain(message) => message.ticket(),
+            TlsMessage::Disclosed(_)
+            | TlsMessage::ChangeCipherSpec
+            | TlsMessage::Encrypted
+            | TlsMessage::Complete => None,
         }
     }
 }
@@ -271,7 +270,7 @@ pub enum Disclosure {
     /// that it can verify.
     CertificateRequest(Vec<SignatureScheme>),
     /// A ticket for resumption (RFC 8446 section 4.6.1).
-    Ticket,
+    Ticket(TicketFacts),
 }
 
 /// Why a handshake failed.

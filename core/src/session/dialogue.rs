@@ -365,8 +365,8 @@ impl Dialogue {
             None => {}
         }
         for note in arrival.notes {
-            if let Some((lifetime, octets)) = note.ticket() {
-                self.cache.note_ticket(lifetime, octets);
+            if let Some(facts) = note.ticket() {
+                self.cache.note_ticket(facts);
             }
             cx.tell(Event::Tls(note));
         }

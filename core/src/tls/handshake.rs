@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use super::sessions::TicketFacts;
+
 /// A handshake message that crossed the wire in plain text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HandshakeMessage {
@@ -123,6 +125,17 @@ impl HandshakeMessage {
     pub(super) fn read(kind: u8, body: &[u8]) -> Self {
         let content = HandshakeContent::read(kind, body);
         Self { kind, octets: body.len(), content }
+    }
+
+    /// Tells of a ticket of TLS 1.2 (RFC 5077 section 3.3). One without octets is none, and a lifetime
+    /// of 0 says nothing.
+    pub(crate) fn ticket(&self) -> Option<TicketFacts> {
+        match self.content {
+            Some(HandshakeContent::NewSessionTicket { lifetime, octets: 1.. }) => {
+                Some(TicketFacts { lifetime: (lifetime > 0).then_some(lifetime), early_data: 0 })
+            }
+            _ => None,
+        }
     }
 }
 

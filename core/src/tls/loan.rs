@@ -40,6 +40,8 @@ pub(super) struct Record {
     pub(super) key_proof: KeyProof,
     pub(super) client_certificate_requested: bool,
     pub(super) client_signature: Option<SignatureScheme>,
+    /// How many tickets of TLS 1.3 came.
+    pub(super) tickets: usize,
     /// The signatures that client keys made and nobody was told of yet.
     pub(super) signed: Vec<ClientSignature>,
     /// Why the verifier refused, in our own words.

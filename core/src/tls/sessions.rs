@@ -21,8 +21,8 @@ pub(crate) struct SessionCache {
     enabled: bool,
     entries: BTreeMap<SessionKey, Sessions>,
     found: bool,
-    /// The ticket of TLS 1.2 that was seen last.
-    tls12_ticket: Option<TicketFacts>,
+    /// The tickets that were seen, if messages are watched.
+    tickets: Vec<TicketFacts>,
 }
 
 impl SessionCache {
@@ -54,23 +54,17 @@ impl SessionCache {
         self.found
     }
 
-    /// Tells what is known of the tickets that are stored.
-    pub(crate) fn tickets(&self) -> Vec<TicketFacts> {
-        let tickets = self.entries.values().flat_map(|sessions| &sessions.tls13);
-        self.tls12_ticket.into_iter().chain(tickets.map(TicketFacts::of)).collect()
+    /// Notes a ticket that a server gave.
+    pub(crate) fn note_ticket(&mut self, facts: TicketFacts) {
+        if self.enabled && self.tickets.len() < limits::TICKETS {
+            self.tickets.push(facts);
+        }
     }
 
-    /// Tells whether there is a ticket. The library offers an id of TLS 1.2 only without one.
-    pub(crate) fn has_ticket(&self) -> bool {
-        self.tls12_ticket.is_some()
-            || self.entries.values().any(|sessions| !sessions.tls13.is_empty())
-    }
-
-    /// Notes a NewSessionTicket of TLS 1.2 (RFC 5077 section 3.3): its lifetime in seconds, and the
-    /// octets of the ticket. None are no ticket, and no lifetime says nothing.
-    pub(crate) fn note_ticket(&mut self, lifetime: u32, octets: usize) {
-        let lifetime = (lifetime > 0).then_some(lifetime);
-        self.tls12_ticket = (octets > 0).then_some(TicketFacts { lifetime, early_data: 0 });
+    /// Tells what is known of the tickets that servers gave, at most [`limits::TICKETS`]. The library
+    /// offers an id of TLS 1.2 only without one.
+    pub(crate) fn tickets(&self) -> &[TicketFacts] {
+        &self.tickets
     }
 
     /// Tells whether no session is stored.
@@ -89,16 +83,23 @@ pub struct TicketFacts {
 }
 
 impl TicketFacts {
-    fn of(ticket: &Tls13ClientSessionValue) -> Self {
-        // The library has no call that tells the lifetime, and the message itself is encrypted by
-        // keys that it keeps. Its debug text has it; the first such words are its own, since what
-        // precedes them there is its suite, numbers and the ticket in hexadecimal digits. Its version
-        // is pinned, and the test `sessions_are_resumed_and_tickets_read` fails if that text changes.
-        let text = format!("{ticket:?}");
-        let after = text.split_once("lifetime_secs: ").map(|(_, after)| after).unwrap_or_default();
-        let digits = after.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
-        Self { lifetime: digits.parse().ok(), early_data: ticket.max_early_data_size() }
+    /// Tells what is known of a ticket of TLS 1.3; whether its lifetime too, since reading that takes
+    /// some time.
+    fn of(ticket: &Tls13ClientSessionValue, reads: bool) -> Self {
+        let lifetime = reads.then(|| lifetime(&format!("{ticket:?}"))).flatten();
+        Self { lifetime, early_data: ticket.max_early_data_size() }
     }
+}
+
+/// Reads the lifetime of a ticket in the library's debug text.
+///
+/// The library has no call that tells it, and the message itself is encrypted by keys that it keeps.
+/// The first such words are its own, since what precedes them are its suite, numbers and the ticket in
+/// hexadecimal digits. Its version is pinned, and the test `sessions_are_resumed_and_tickets_read` fails
+/// if that text changes.
+fn lifetime(text: &str) -> Option<u32> {
+    let (_, after) = text.split_once("lifetime_secs: ")?;
+    after.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
 /// What makes two connections alike enough to share a session: the address, the name that the
@@ -189,7 +190,11 @@ impl ClientSessionStore for LentSessions {
     }
 
     fn insert_tls13_ticket(&self, _: ServerName<'static>, value: Tls13ClientSessionValue) {
-        loan::borrow(|loan| loan.record.disclose(|| Disclosure::Ticket));
+        loan::borrow(|loan| {
+            loan.record.tickets += 1;
+            let reads = loan.record.tickets <= limits::TICKETS;
+            loan.record.disclose(|| Disclosure::Ticket(TicketFacts::of(&value, reads)));
+        });
         with(|sessions| {
             if sessions.tls13.len() == limits::TICKETS {
                 sessions.tls13.pop_front();

@@ -18,6 +18,7 @@ use crate::config::{
     Groups, HostLookup, InsecureMx, Level, Lookup, MatchRule, OfferFlaw, Pin, Policy, Proxy,
     ProxyForm, Reuse, ServerKeys, ServerNameChoice, TrustStore, Versions, Watch, WiderOffer,
 };
+use crate::enumerate::Enumerating;
 use crate::random::Seed;
 use crate::report::{ClientSignature, Group};
 use crate::resolve::{ResolvConf, ResolverTls, TrustAnchors, parse_resolver};
@@ -42,6 +43,8 @@ pub struct Header {
     pub wall_time: WallTime,
     /// What was to be done; always [`repeatable`](Config::repeatable).
     pub config: Config,
+    /// All that servers accept was to be found out, in this way.
+    pub enumerating: Option<Enumerating>,
     /// What else the caller wants to find again, by name.
     pub caller: Vec<(String, String)>,
 }
@@ -56,6 +59,7 @@ impl Header {
             seed,
             wall_time,
             config: Config { repeatable: true, ..config },
+            enumerating: None,
             caller: Vec::new(),
         }
     }
@@ -92,13 +96,17 @@ impl Header {
 
 impl fmt::Display for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { program, rustls, seed, wall_time, config, caller } = self;
+        let Self { program, rustls, seed, wall_time, config, enumerating, caller } = self;
         writeln!(f, "{WARNING}")?;
         writeln!(f, "program {}", Quoted(program.as_bytes()))?;
         writeln!(f, "rustls {}", Quoted(rustls.as_bytes()))?;
         writeln!(f, "seed {}", Hex(seed))?;
         writeln!(f, "wall-time {}", wall_time.0)?;
         write_config(f, config)?;
+        if let Some(Enumerating { pause, every }) = enumerating {
+            let servers = if *every { "every" } else { "first" };
+            writeln!(f, "enumerate {servers} {}", Instant::from_elapsed(*pause))?;
+        }
         for (name, value) in caller {
             let (name, value) = (Quoted(name.as_bytes()), Quoted(value.as_bytes()));
             writeln!(f, "caller {name} {value}")?;
@@ -320,7 +328,8 @@ impl Reader {
         config.lookup.resolvers.servers.clear();
         let (program, rustls) = (String::new(), String::new());
         let (seed, wall_time, caller) = (Seed::default(), WallTime::default(), Vec::new());
-        let header = Header { program, rustls, seed, wall_time, config, caller };
+        let enumerating = None;
+        let header = Header { program, rustls, seed, wall_time, config, enumerating, caller };
         Self { header, client_chains: Vec::new(), resolver_roots_as_policy: false }
     }
 
@@ -329,7 +338,8 @@ impl Reader {
         let (name, rest) = line.split_once(' ').unwrap_or((line, ""));
         let mut words = Words(rest);
         let words = &mut words;
-        let Header { program, rustls, seed, wall_time, config, caller } = &mut self.header;
+        let Header { program, rustls, seed, wall_time, config, enumerating, caller } =
+            &mut self.header;
         let Config { lookup, policy, .. } = config;
         let resolvers = &mut lookup.resolvers;
         match name {
@@ -337,6 +347,14 @@ impl Reader {
             "rustls" => *rustls = words.string()?,
             "seed" => *seed = words.octets()?.try_into().map_err(|_| NotAnInput)?,
             "wall-time" => wall_time.0 = words.parse()?,
+            "enumerate" => {
+                let every = match words.next()? {
+                    "every" => true,
+                    "first" => false,
+                    _ => return Err(NotAnInput),
+                };
+                *enumerating = Some(Enumerating { pause: duration(words)?, every });
+            }
             "caller" => caller.push((words.string()?, words.string()?)),
             "destination" => config.destination = words.destination()?,
             "dialect" => config.dialect = choice(DIALECTS, words)?,
@@ -570,6 +588,7 @@ mod tests {
 
     fn header(config: Config) -> Header {
         let mut header = Header::new("tlsfinger 1", config, [7; 32], WallTime(1_800_000_000));
+        header.enumerating = Some(Enumerating { pause: Duration::from_millis(7), every: true });
         header.caller = vec![("words".to_owned(), "-L a \"b\"".to_owned())];
         header
     }

@@ -20,7 +20,7 @@ use crate::report::{
     Alert, ClientSignature, Disclosure, Group, KeyProof, SignatureScheme, TlsError, TlsFacts,
     TlsVersion, TunnelCall, TunnelEffect, TunnelStep,
 };
-use crate::tls::{Suite, Tape, TapedStep};
+use crate::tls::{Suite, Tape, TapedStep, TicketFacts};
 
 /// Collects the tapes of all connections while a trace is read.
 #[derive(Debug, Default)]
@@ -125,7 +125,9 @@ fn write_disclosure(f: &mut fmt::Formatter<'_>, disclosure: &Disclosure) -> fmt:
             write!(f, " disclosed request {}", schemes.len())?;
             schemes.iter().try_for_each(|SignatureScheme(scheme)| write!(f, " {scheme}"))
         }
-        Disclosure::Ticket => f.write_str(" disclosed ticket"),
+        Disclosure::Ticket(TicketFacts { lifetime, early_data }) => {
+            write!(f, " disclosed ticket {} {early_data}", lifetime.unwrap_or(0))
+        }
     }
 }
 
@@ -138,7 +140,10 @@ fn read_disclosure(words: &mut Words<'_>) -> Result<Disclosure, NotAnInput> {
             let schemes = (0..count).map(|_| words.parse().map(SignatureScheme));
             Disclosure::CertificateRequest(schemes.collect::<Result<_, _>>()?)
         }
-        "ticket" => Disclosure::Ticket,
+        "ticket" => {
+            let lifetime = Some(words.parse()?).filter(|lifetime| *lifetime > 0);
+            Disclosure::Ticket(TicketFacts { lifetime, early_data: words.parse()? })
+        }
         _ => return Err(NotAnInput),
     })
 }
@@ -340,7 +345,7 @@ mod tests {
                 Disclosure::Signature(SignatureScheme(1)),
                 Disclosure::CertificateRequest(vec![SignatureScheme(1), SignatureScheme(2)]),
                 Disclosure::CertificateRequest(vec![]),
-                Disclosure::Ticket,
+                Disclosure::Ticket(TicketFacts { lifetime: Some(7200), early_data: 0 }),
             ],
         };
         round_trips(TunnelCall::Close, usize::MAX, everything);

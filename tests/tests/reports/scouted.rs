@@ -112,7 +112,8 @@ fn what_a_server_accepts() {
     assert_eq!(table[2], format!("{:58} IANA, RFC 9325", "TLSv1.2: 1 suite"));
     let name = "DHE-RSA-AES256-GCM-SHA384";
     assert_eq!(table[3], format!("  {name:44} 256 bits  Y  should not be"));
-    assert_eq!(table[4], "  finite field: 1024 bits");
+    assert_eq!(table[4], "  signatures: rsa_pkcs1_sha256");
+    assert_eq!(table[5], "  finite field: 1024 bits");
     let dh = "  must: DH key lengths of at least 2048 bits are REQUIRED (RFC 9325, 4.5)";
     assert!(table.iter().any(|line| line == dh), "{table:#?}");
     assert!(table.last().unwrap().ends_with(" connections"), "{table:#?}");
@@ -121,9 +122,17 @@ fn what_a_server_accepts() {
         cause("DHE only").run(&[&["--enumerate", "--pause=0"], options].concat()).status.code()
     };
     assert_eq!((status(&[]), status(&["--exit-code"])), (Some(0), Some(2)));
-    let refused = cause("DHE only").run(&["--enumerate", "--all"]);
+    let refused = cause("DHE only").run(&["--enumerate", "--hygiene"]);
     let words = String::from_utf8(refused.stdout).unwrap();
-    assert!(words.contains("--enumerate and --all options are mutually exclusive"), "{words}");
+    assert!(words.contains("--enumerate and --hygiene options are mutually exclusive"), "{words}");
+    // Of every server, and for monitoring.
+    assert_eq!(lines("DHE only", &["--enumerate", "--pause=0", "--all"]), table);
+    let nagios = cause("DHE only").run(&["--enumerate", "--pause=0", "--nagios"]);
+    let line = String::from_utf8(nagios.stdout).unwrap();
+    let counts = "TLSv1.2, 3 remarks with MUST, 2 with SHOULD, certificate expires in ";
+    assert!(line.starts_with("TLSFINGER CRITICAL: [127.0.0.1]:"), "{line}");
+    assert!(line.contains(counts) && line.contains(" | time="), "{line}");
+    assert_eq!(nagios.status.code(), Some(2));
 }
 
 #[test]

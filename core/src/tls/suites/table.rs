@@ -8,7 +8,7 @@
 //!   those that the Python package CryptoDataHub 1.6.1 carries, and for what it lacks those of RFC 8492, RFC
 //!   9150 and draft-denis-tls-aegis. OpenSSL's names of suites that it has no more are those of
 //!   /etc/testssl/cipher-mapping.txt of Debian's testssl.sh 3.0.8, of GOST suites those in OpenSSL 3.0's
-//!   libssl. "Recommended" is what the RFCs say that set it: Y by RFC 8447 section 8, RFC 8446 section 11,
+//!   libssl, of two with 3DES those since OpenSSL 1.1. "Recommended" is what the RFCs say that set it: Y by RFC 8447 section 8, RFC 8446 section 11,
 //!   RFC 7905, RFC 8442; D by RFC 9847; N is all else that is registered. What IANA changed otherwise is not in it.
 //! - What a suite of the registry does follows from its name.
 
@@ -196,10 +196,10 @@ suites! {
     0x0010 "TLS_DH_RSA_WITH_3DES_EDE_CBC_SHA" "DH-RSA-DES-CBC3-SHA" Dh Rsa TripleDes 112 168 Sha1 Ssl3 No
     0x0011 "TLS_DHE_DSS_EXPORT_WITH_DES40_CBC_SHA" "EXP-EDH-DSS-DES-CBC-SHA" Dhe Dss Des 40 56 Sha1 Ssl3 No
     0x0012 "TLS_DHE_DSS_WITH_DES_CBC_SHA" "EDH-DSS-DES-CBC-SHA" Dhe Dss Des 56 56 Sha1 Ssl3 No
-    0x0013 "TLS_DHE_DSS_WITH_3DES_EDE_CBC_SHA" "EDH-DSS-DES-CBC3-SHA" Dhe Dss TripleDes 112 168 Sha1 Ssl3 No
+    0x0013 "TLS_DHE_DSS_WITH_3DES_EDE_CBC_SHA" "DHE-DSS-DES-CBC3-SHA" Dhe Dss TripleDes 112 168 Sha1 Ssl3 No
     0x0014 "TLS_DHE_RSA_EXPORT_WITH_DES40_CBC_SHA" "EXP-EDH-RSA-DES-CBC-SHA" Dhe Rsa Des 40 56 Sha1 Ssl3 No
     0x0015 "TLS_DHE_RSA_WITH_DES_CBC_SHA" "EDH-RSA-DES-CBC-SHA" Dhe Rsa Des 56 56 Sha1 Ssl3 No
-    0x0016 "TLS_DHE_RSA_WITH_3DES_EDE_CBC_SHA" "EDH-RSA-DES-CBC3-SHA" Dhe Rsa TripleDes 112 168 Sha1 Ssl3 No
+    0x0016 "TLS_DHE_RSA_WITH_3DES_EDE_CBC_SHA" "DHE-RSA-DES-CBC3-SHA" Dhe Rsa TripleDes 112 168 Sha1 Ssl3 No
     0x0017 "TLS_DH_anon_EXPORT_WITH_RC4_40_MD5" "EXP-ADH-RC4-MD5" Dhe None Rc4 40 128 Md5 Ssl3 No
     0x0018 "TLS_DH_anon_WITH_RC4_128_MD5" "ADH-RC4-MD5" Dhe None Rc4 128 128 Md5 Ssl3 No
     0x0019 "TLS_DH_anon_EXPORT_WITH_DES40_CBC_SHA" "EXP-ADH-DES-CBC-SHA" Dhe None Des 40 56 Sha1 Ssl3 No
