@@ -25,7 +25,9 @@ pub struct ScanConfig {
 pub struct ScanLimits {
     /// Destinations that were given and are not finished. Memory grows with it.
     pub destinations: usize,
-    /// Transports at once, those to name servers included; each takes a descriptor.
+    /// Transports at once, those to name servers included; each takes a descriptor. Whatever it says, one
+    /// connection to a mail server and the attempts of one question with a stream to each name server
+    /// are allowed.
     pub transports: usize,
     /// Connections to mail servers at once.
     pub connections: usize,

@@ -273,6 +273,11 @@ impl Client {
         queries.into_iter().chain(streams).min().unwrap_or((Instant::NEVER, "for a DNS answer"))
     }
 
+    /// Counts the streams to name servers.
+    pub(crate) fn streams(&self) -> usize {
+        self.servers.iter().filter(|server| server.stream.is_some()).count()
+    }
+
     /// Counts the octets received and held.
     pub(crate) fn buffered(&self) -> usize {
         self.servers.iter().filter_map(|it| it.stream.as_ref()).map(Stream::buffered).sum()

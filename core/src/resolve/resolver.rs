@@ -38,6 +38,8 @@ pub(crate) struct Resolver {
     /// Who waits for which task.
     askers: BTreeMap<AskId, Question>,
     probe: Option<(QueryId, DnssecProbe)>,
+    /// A probe that waits for room.
+    probe_due: Option<(DnssecProbe, Question)>,
     tell_questions: bool,
     /// How many tasks may be under way.
     at_once: usize,
@@ -100,6 +102,7 @@ impl Resolver {
             running: BTreeMap::new(),
             askers: BTreeMap::new(),
             probe: None,
+            probe_due: None,
             tell_questions: lookup.tell_questions,
             at_once: limits::QUESTIONS,
             attempts: lookup.resolvers.servers.len() * lookup.resolvers.attempts as usize,
@@ -108,18 +111,18 @@ impl Resolver {
     }
 
     /// Changes how many questions may be under way at once, so that they never take more than so
-    /// many sockets. Those that validation asks come on top; nothing new begins meanwhile.
+    /// many sockets, those of one question at least. What validation asks goes before new questions.
     pub(crate) fn allow(&mut self, sockets: usize) {
         self.at_once = (sockets / self.attempts.max(1)).clamp(1, limits::SCAN_QUESTIONS);
         self.sockets = sockets;
     }
 
-    /// Tells whether one more question may be asked.
+    /// Tells whether there are sockets for one more question, whoever asks it.
     fn has_room(&self, cx: &Cx) -> bool {
-        let asked = self.running.len() + self.chains.len() + 1;
-        let sockets = asked.saturating_mul(self.attempts).saturating_add(cx.closing());
-        self.running.len() < self.at_once
-            && (sockets <= self.sockets || asked == 1 && cx.closing() == 0)
+        let asked = self.running.len() + self.chains.len() + usize::from(self.probe.is_some()) + 1;
+        let others = cx.closing() + self.client.streams();
+        let sockets = asked.saturating_mul(self.attempts).saturating_add(others);
+        sockets <= self.sockets || asked == 1 && cx.closing() == 0
     }
 
     /// Takes an input; `false` if it is for somebody else.
@@ -141,11 +144,17 @@ impl Resolver {
             while let Some((id, heard)) = self.client.finished() {
                 answered |= self.heard(cx, id, heard);
             }
+            self.start_chains(cx);
             if !self.start_queued(cx) {
                 break;
             }
         }
-        cx.set_settling(self.probe.is_some());
+        if self.has_room(cx)
+            && let Some((probe, question)) = self.probe_due.take()
+        {
+            self.probe = Some((self.client.ask(cx, question, Manner::default()), probe));
+        }
+        cx.set_settling(self.probe.is_some() || self.probe_due.is_some());
         answered
     }
 
@@ -190,19 +199,19 @@ impl Resolver {
 
     fn start_queued(&mut self, cx: &mut Cx) -> bool {
         let mut started = false;
-        while self.has_room(cx) {
+        while self.chain_queue.is_empty() && self.running.len() < self.at_once && self.has_room(cx)
+        {
             let Some(question) = self.queue.pop_front() else { break };
-            self.run(cx, &question, question.clone());
+            self.run(cx, &question);
             started = true;
         }
         started
     }
 
     /// Sends the query of the present step of a task.
-    fn run(&mut self, cx: &mut Cx, question: &Question, step: Question) {
+    fn run(&mut self, cx: &mut Cx, question: &Question) {
         let Some(task) = self.tasks.get_mut(question) else { return };
-        task.step = step.clone();
-        let query = self.client.ask(cx, step, Manner::default());
+        let query = self.client.ask(cx, task.step.clone(), Manner::default());
         task.query = Some(query);
         self.running.insert(query, question.clone());
     }
@@ -213,8 +222,8 @@ impl Resolver {
             // It may be what somebody waits for.
             return true;
         }
-        if let Some((probe, question)) = self.trust.look(&heard) {
-            self.probe = Some((self.client.ask(cx, question, Manner::default()), probe));
+        if let Some(probe) = self.trust.look(&heard) {
+            self.probe_due = Some(probe);
         }
         if let Some(question) = self.chains.remove(&id) {
             self.validator.learn(clock(cx), question.clone(), heard.result);
@@ -294,7 +303,7 @@ impl Resolver {
 
     /// Asks what validation needs, as much as may be asked at once.
     fn start_chains(&mut self, cx: &mut Cx) {
-        while self.chains.len() < limits::CHAINS {
+        while self.chains.len() < limits::CHAINS && self.has_room(cx) {
             let Some(question) = self.chain_queue.pop_first() else { return };
             let id = self.client.ask(cx, question.clone(), Manner::default());
             self.chains.insert(id, question);
@@ -306,7 +315,9 @@ impl Resolver {
         let Some(task) = self.tasks.get_mut(question) else { return false };
         match task.lookup.take(heard.result, secure) {
             Step::Ask(step) => {
-                self.run(cx, question, step);
+                task.step = step;
+                // What was begun comes before what is new.
+                self.queue.push_front(question.clone());
                 false
             }
             Step::Done(answer, ttl) => {

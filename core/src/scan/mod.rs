@@ -312,10 +312,12 @@ impl Machine for Scan {
 /// Shares the transports out: how many there may be to name servers, and how many to mail servers.
 fn share_transports(settings: &ScanConfig) -> (usize, usize) {
     let resolvers = &settings.probe.lookup.resolvers;
-    // A question keeps the socket of each attempt until it is answered.
-    let attempts = resolvers.servers.len().max(1) * resolvers.attempts.max(1) as usize;
+    // A question keeps the socket of each attempt until it is answered; a stream to a name server
+    // stays for a while.
+    let servers = resolvers.servers.len().max(1);
+    let attempts = servers * resolvers.attempts.max(1) as usize;
     let all = settings.limits.transports;
-    let names = (all / 4).clamp(attempts, limits::SCAN_QUESTIONS * attempts);
+    let names = (all / 4).clamp(attempts + servers, limits::SCAN_QUESTIONS * attempts + servers);
     let rest = all.saturating_sub(names).max(1);
     (names, settings.limits.connections.clamp(1, rest))
 }

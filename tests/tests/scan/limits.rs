@@ -1,18 +1,20 @@
 //! How much at once, how fast, how often: on the exact virtual clock.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tlsfinger_core::config::{Blocklist, ScanConfig, ScanLimits};
+use tlsfinger_core::config::{Blocklist, DnssecTrust, ScanConfig, ScanLimits};
 use tlsfinger_core::machine::Endpoint;
 use tlsfinger_core::report::{Outcome, Step, StepProblem, Untested};
-use tlsfinger_core::{Instant, Scan};
+use tlsfinger_core::resolve::TrustAnchors;
+use tlsfinger_core::{Input, Instant, Output, Scan};
 use tlsfinger_tests::certs;
 use tlsfinger_tests::peer::{Answer, Host, Script};
 use tlsfinger_tests::playbook::tcp;
 use tlsfinger_tests::setting;
-use tlsfinger_tests::world::{Link, World};
+use tlsfinger_tests::world::{Link, Run, Word, World};
 use tlsfinger_tests::zones::Zones;
 
 use super::{Servers, connections, domain, domains, hasty, millis, name_server, probe, scan};
@@ -75,8 +77,22 @@ fn a_host_and_the_whole_scan_have_their_limits() {
     assert_eq!(most(ScanLimits { per_host: 1, ..limits() }), 6);
     assert_eq!(most(ScanLimits { per_address: 4, ..limits() }), 24);
     assert_eq!(most(ScanLimits { destinations: 3, ..limits() }), 3);
-    // DNS has its part: two attempts at one question at a time.
-    assert_eq!(most(ScanLimits { transports: 10, ..limits() }), 8);
+    // DNS has its part: two attempts at one question at a time, and a stream.
+    assert_eq!(most(ScanLimits { transports: 10, ..limits() }), 7);
+}
+
+/// The most transports that were open at once.
+fn most_open(run: &Run<Scan>) -> usize {
+    let (mut open, mut most) = (0_usize, 0);
+    for (_, word) in &run.log {
+        match word {
+            Word::Out(Output::Open(..)) => open += 1,
+            Word::In(Input::Ended(_) | Input::Failed(..)) => open -= 1,
+            Word::Out(_) | Word::In(_) => {}
+        }
+        most = most.max(open);
+    }
+    most
 }
 
 #[test]
@@ -85,19 +101,51 @@ fn transports_are_never_more_than_allowed() {
         let servers = Servers::new();
         let limits = ScanLimits { transports, share: None, ..hasty() };
         let run = servers.world(scan(limits), 40).jobs(domains(40)).run();
-        let (mut open, mut most) = (0_usize, 0);
-        for (_, word) in &run.log {
-            use tlsfinger_core::{Input, Output};
-            use tlsfinger_tests::world::Word;
-            match word {
-                Word::Out(Output::Open(..)) => open += 1,
-                Word::In(Input::Ended(_) | Input::Failed(..)) => open -= 1,
-                _ => {}
-            }
-            most = most.max(open);
+        let most = most_open(&run);
+        assert!(most <= transports && most * 2 > transports, "{most} of {transports}");
+    }
+}
+
+#[test]
+fn validation_takes_no_more_transports_either() {
+    // A zone with keys for each domain below another, hosts that are aliases, questions that are lost,
+    // and two name servers, one of which has to be asked over TCP.
+    let count = 40;
+    let mut zones = "@sign . 13\n@sign test 13\n@server 192.0.2.54 truncated\n".to_owned();
+    for number in 0..count {
+        zones += &format!(
+            "@sign d{number}.test 13\n\
+             d{number}.test MX 10 mx.d{number}.test\n\
+             mx.d{number}.test CNAME host.d{number}.test\n\
+             host.d{number}.test A 192.0.2.1\n"
+        );
+        if number % 3 == 0 {
+            zones += &format!("@fault d{number}.test * lossy\n");
         }
+    }
+    let zones = Zones::parse(&zones);
+    for transports in [7, 10, 40, 200] {
+        let anchors = TrustAnchors::parse(zones.anchor().as_bytes()).unwrap();
+        let mut probe = probe();
+        probe.lookup.dnssec = DnssecTrust::Local;
+        probe.lookup.trust_anchors = Arc::new(anchors);
+        let second = SocketAddr::from(([192, 0, 2, 54], 53));
+        probe.lookup.resolvers.servers.push(second.into());
+        probe.lookup.resolvers.rotate = true;
+        let limits = ScanLimits { transports, ..hasty() };
+        let config = ScanConfig { probe, limits, ..ScanConfig::default() };
+        let run = World::new(Scan::new(config, setting::SEED, setting::WALL_TIME))
+            .name_server(name_server(), Link::latency(20), zones.clone())
+            .name_server(second, Link::latency(20), zones.clone())
+            .listen(tcp("192.0.2.1:25"), Link::latency(10), Script::smtp())
+            .jobs(domains(count))
+            .run();
+        for report in run.reports() {
+            assert_eq!(report.outcome, Outcome::Session, "{report:?}");
+            assert!(report.route.hosts[0].addresses[0].secure, "{report:?}");
+        }
+        let most = most_open(&run);
         assert!(most <= transports, "{most} of {transports}");
-        assert!(most * 2 > transports, "{most} of {transports}");
     }
 }
 
