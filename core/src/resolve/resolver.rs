@@ -31,6 +31,8 @@ pub(crate) struct Resolver {
     /// Questions that validation needs answers to, under way and before that.
     chains: BTreeMap<QueryId, Question>,
     chain_queue: BTreeSet<Question>,
+    /// The tasks that wait for the answer to such a question.
+    unproven: BTreeMap<Question, BTreeSet<Question>>,
     tasks: BTreeMap<Question, Task>,
     /// Tasks that wait for others to end.
     queue: VecDeque<Question>,
@@ -97,6 +99,7 @@ impl Resolver {
             validator: Validator::new(Arc::clone(&lookup.trust_anchors), lenient),
             chains: BTreeMap::new(),
             chain_queue: BTreeSet::new(),
+            unproven: BTreeMap::new(),
             tasks: BTreeMap::new(),
             queue: VecDeque::new(),
             running: BTreeMap::new(),
@@ -246,14 +249,14 @@ impl Resolver {
 
     /// Tries to prove every answer that waits for what was learnt.
     fn prove_all(&mut self, cx: &mut Cx, learnt: &Question) -> bool {
-        let waits = |(question, task): (&Question, &mut Task)| {
-            let unproven = task.unproven.as_mut()?;
-            unproven.missing.remove(learnt).then(|| question.clone())
-        };
-        let waiting: Vec<_> = self.tasks.iter_mut().filter_map(waits).collect();
         let mut answered = false;
-        for question in waiting {
-            answered |= self.prove(cx, &question);
+        for question in self.unproven.remove(learnt).unwrap_or_default() {
+            // It may be over, or wait for something else by now.
+            let task = self.tasks.get_mut(&question);
+            let unproven = task.and_then(|task| task.unproven.as_mut());
+            if unproven.is_some_and(|unproven| unproven.missing.remove(learnt)) {
+                answered |= self.prove(cx, &question);
+            }
         }
         answered
     }
@@ -288,10 +291,11 @@ impl Resolver {
             }
             Err(wanted) => wanted,
         };
-        for question in &wanted {
-            if !self.chains.values().any(|under_way| under_way == question) {
-                unproven.asked += usize::from(self.chain_queue.insert(question.clone()));
+        for wanted in &wanted {
+            if !self.chains.values().any(|under_way| under_way == wanted) {
+                unproven.asked += usize::from(self.chain_queue.insert(wanted.clone()));
             }
+            self.unproven.entry(wanted.clone()).or_default().insert(question.clone());
         }
         unproven.missing = wanted;
         if let Some(task) = self.tasks.get_mut(question) {

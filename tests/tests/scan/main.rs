@@ -1,5 +1,6 @@
 //! `Scan`: many destinations in the virtual world.
 
+mod fairness;
 mod limits;
 mod scouts;
 mod stops;
