@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::list::hash;
+
 /// The columns of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Columns(Vec<Column>);
@@ -21,15 +23,18 @@ enum Place {
 }
 
 /// Columns that are there if none are chosen.
-const DEFAULT: &str = "destination,outcome,exit_status,result_type,host,address,port,version,cipher,\
+const DEFAULT: &str = "line,destination,outcome,exit_status,result_type,host,address,port,version,cipher,\
                        group,verdict,satisfied,reason,matched,not_after";
+
+const LINE: &str = "/input/line";
+const DESTINATION: &str = "/destination/text";
 
 /// Every name of a column and where its value stands; those of sessions are behind a `@`.
 #[rustfmt::skip]
 const NAMES: &[(&str, &str)] = &[
     ("id", "/input/id"),
-    ("line", "/input/line"),
-    ("destination", "/destination/text"),
+    ("line", LINE),
+    ("destination", DESTINATION),
     ("began", "/began"),
     ("ended", "/ended"),
     ("milliseconds", "/milliseconds"),
@@ -92,6 +97,15 @@ impl Columns {
         row(self.0.iter().map(|column| column.name.clone()))
     }
 
+    /// Tells in which columns the number of the line and the destination stand, which a row is known by.
+    pub(crate) fn identity(&self) -> Option<Identity> {
+        let position = |place: &str| {
+            let is_there = |column: &Column| column.place == Place::Record(place.to_owned());
+            self.0.iter().position(is_there)
+        };
+        Some(Identity { line: position(LINE)?, destination: position(DESTINATION)? })
+    }
+
     /// Makes the line of a record.
     pub(crate) fn row(&self, record: &Value) -> Vec<u8> {
         let sessions = record["sessions"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -105,6 +119,28 @@ impl Columns {
             })
         }))
     }
+}
+
+/// The columns that a row is known by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Identity {
+    line: usize,
+    destination: usize,
+}
+
+impl Identity {
+    /// Reads a row; tells the [`key`] of what it is about.
+    pub(crate) fn read(self, row: &[u8]) -> Option<u64> {
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(row);
+        let row = reader.records().next()?.ok()?;
+        let line = row.get(self.line)?.parse().ok()?;
+        Some(key(line, row.get(self.destination)?))
+    }
+}
+
+/// Makes a number of a line's own number and the destination on it.
+pub(crate) fn key(line: u64, destination: &str) -> u64 {
+    hash(&format!("{line} {}", crate::line::printable(destination)))
 }
 
 fn row(cells: impl Iterator<Item = String>) -> Vec<u8> {
@@ -149,6 +185,28 @@ mod tests {
         );
         assert_eq!(columns.row(&json!({})), b",,,,,\n");
         assert_eq!(Columns::parse("host,nosuch"), Err("nosuch".to_owned()));
-        assert_eq!(Columns::default().0.len(), 15);
+        assert_eq!(Columns::default().0.len(), 16);
+    }
+
+    #[test]
+    fn rows_are_known_by_line_and_destination() {
+        let record = |line: u64| {
+            json!({
+                "input": { "line": line, "id": "x,\"y\"" },
+                "destination": { "text": "b\u{fc}cher.test" },
+            })
+        };
+        for columns in ["id,destination,line", "/destination/text,began,/input/line"] {
+            let columns = Columns::parse(columns).unwrap();
+            let identity = columns.identity().unwrap();
+            let row = columns.row(&record(7));
+            assert_eq!(identity.read(&row), Some(key(7, "b\u{fc}cher.test")));
+            assert_ne!(identity.read(&columns.row(&record(8))), identity.read(&row));
+            for junk in ["", "a,b", "a,b,c", &String::from_utf8(columns.head()).unwrap()] {
+                assert_eq!(identity.read(junk.as_bytes()), None, "{junk}");
+            }
+        }
+        assert!(Columns::default().identity().is_some());
+        assert!(Columns::parse("destination,host").unwrap().identity().is_none());
     }
 }

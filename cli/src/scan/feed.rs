@@ -7,6 +7,7 @@ use std::path::Path;
 
 use tlsfinger_core::config::{Dialect, Level};
 
+use super::columns;
 use super::lines::Lines;
 use super::list::{self, Entry, LineError, Shard};
 use super::record::Origin;
@@ -34,8 +35,25 @@ pub(crate) struct Choice {
     pub(crate) level: Level,
     pub(crate) ports: Ports,
     pub(crate) shard: Option<Shard>,
-    /// Keys of the destinations that have a record already.
-    pub(crate) done: HashSet<u64>,
+    pub(crate) done: Done,
+}
+
+/// What has a record already, by keys.
+#[derive(Debug)]
+pub(crate) enum Done {
+    /// Of [entries](Entry::key).
+    Entries(HashSet<u64>),
+    /// Of [rows](columns::key).
+    Rows(HashSet<u64>),
+}
+
+impl Done {
+    fn has(&self, line: u64, entry: &Entry) -> bool {
+        match self {
+            Self::Entries(keys) => keys.contains(&entry.key()),
+            Self::Rows(keys) => keys.contains(&columns::key(line, &entry.destination.text)),
+        }
+    }
 }
 
 impl<R: BufRead> Feed<R> {
@@ -64,7 +82,7 @@ impl<R: BufRead> Feed<R> {
             let line = self.lines.number();
             let why = match entry {
                 Ok(None) => "blank or comment",
-                Ok(Some(entry)) => match self.objection(&entry) {
+                Ok(Some(entry)) => match self.objection(line, &entry) {
                     None => return Ok(Some(Origin { line, entry })),
                     Some(why) => why,
                 },
@@ -88,7 +106,7 @@ impl<R: BufRead> Feed<R> {
     }
 
     /// Tells why an entry is not to be probed.
-    fn objection(&mut self, entry: &Entry) -> Option<&'static str> {
+    fn objection(&mut self, line: u64, entry: &Entry) -> Option<&'static str> {
         let Choice { shard, done, .. } = &self.choice;
         if shard.is_some_and(|shard| !shard.has(entry)) {
             return Some("of other shards");
@@ -98,7 +116,7 @@ impl<R: BufRead> Feed<R> {
             true => self.seen.insert(key),
             false => !self.seen.contains(&key),
         };
-        match (is_new, done.contains(&key)) {
+        match (is_new, done.has(line, entry)) {
             (false, _) => Some("duplicate"),
             (true, true) => Some("done before"),
             (true, false) => None,
@@ -147,7 +165,7 @@ mod tests {
         let list = "# list\n\na.test\nA.test.\nb.test\nb.test\tx\na..b\nc.test\nc.test\n\
                     {\"domain\":\"b.test\",\"id\":1}\n";
         let entry = |line: &str| list::entry(line.as_bytes(), Dialect::Smtp, |_| None);
-        let done = HashSet::from([entry("c.test").unwrap().unwrap().key()]);
+        let done = Done::Entries(HashSet::from([entry("c.test").unwrap().unwrap().key()]));
         let level = Level::Dane;
         let choice =
             Choice { dialect: Dialect::Smtp, level, ports: Ports::none(), shard: None, done };

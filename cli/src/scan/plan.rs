@@ -10,7 +10,7 @@ use tlsfinger_core::IoError;
 use tlsfinger_core::config::{Blocklist, ScanConfig, ScanLimits};
 
 use super::columns::Columns;
-use super::feed::{self, Choice};
+use super::feed::{self, Choice, Done};
 use super::file::LineFile;
 use super::lines::Lines;
 use super::list;
@@ -63,9 +63,6 @@ impl Plan {
             (false, None) => None,
             (false, Some(_)) => return Err(SettingError::ColumnsWithoutCsv.into()),
         };
-        if columns.is_some() && scan.resume.is_some() {
-            return Err(SettingError::CsvAndResume.into());
-        }
         let (settings, ports) = settings::for_list(options, system, notes)?;
         let limits = limits(scan, options.pause, notes);
         let blocklist = blocklist(&scan.blocklists)?;
@@ -76,21 +73,40 @@ impl Plan {
             Some(_) | None => "standard input".to_owned(),
         };
         let (source, lines) = feed::open(list).map_err(|error| file_error(&list_name, &error))?;
-        let mut done = HashSet::new();
+        let mut head = columns.as_ref().map(Columns::head);
+        let (mut done, mut is_new) = (HashSet::new(), true);
         let (out, out_name) = match &scan.resume {
             None => (LineFile::of(io::stdout()), None),
             Some(path) => {
+                let identity = columns
+                    .as_ref()
+                    .map(|columns| columns.identity().ok_or(SettingError::CsvAndResume));
+                let identity = identity.transpose()?;
+                let key = |line: &[u8]| match identity {
+                    Some(identity) => identity.read(line),
+                    None => {
+                        let (text, matches, id) = record::input(line)?;
+                        let port_of = |name: &str| ports.port(name);
+                        Some(list::again(&text, matches, id, dialect, port_of)?.key())
+                    }
+                };
                 let show = |number, line: &[u8]| {
-                    let entry = record::input(line).and_then(|(text, matches, id)| {
-                        list::again(&text, matches, id, dialect, |name| ports.port(name))
-                    });
+                    if let (1, Some(head)) = (number, &head) {
+                        is_new = false;
+                        return match head.strip_suffix(b"\n") == Some(line) {
+                            true => Ok(()),
+                            false => Err(io::Error::other("line 1 does not name these columns")),
+                        };
+                    }
                     let wrong = || io::Error::other(format!("line {number} is not a record"));
-                    done.insert(entry.ok_or_else(wrong)?.key());
+                    done.insert(key(line).ok_or_else(wrong)?);
                     Ok(())
                 };
                 (LineFile::resume(path, show), Some(path.display().to_string()))
             }
         };
+        head = head.filter(|_| is_new);
+        let done = if columns.is_some() { Done::Rows(done) } else { Done::Entries(done) };
         let name = out_name.as_deref().unwrap_or("standard output");
         let out = out.map_err(|error| file_error(name, &error))?;
         let open = |path: &PathBuf| {
@@ -98,7 +114,6 @@ impl Plan {
                 .map_err(|error| file_error(&path.display().to_string(), &error))
         };
         let certificates = scan.certificates.as_ref().map(open).transpose()?;
-        let head = columns.as_ref().map(Columns::head);
         Ok(Self {
             recorder: Recorder::new(&config.probe, columns, certificates),
             config,

@@ -49,7 +49,7 @@ pub(crate) enum SettingError {
     Record(PathBuf, String),
     /// A trace that cannot be played; why.
     Trace(String, String),
-    /// `--csv` with `--resume`.
+    /// `--csv` with `--resume`, and columns that do not tell what is done.
     CsvAndResume,
     /// `--columns` without `--csv`.
     ColumnsWithoutCsv,
@@ -96,9 +96,9 @@ impl fmt::Display for SettingError {
             Self::Destination(error) => error.fmt(f),
             Self::Record(file, error) => write!(f, "cannot record to {}: {error}", file.display()),
             Self::Trace(file, error) => write!(f, "{file}: {error}"),
-            Self::CsvAndResume => {
-                f.write_str("The --csv and --resume options are mutually exclusive")
-            }
+            Self::CsvAndResume => f.write_str(
+                "The --csv and --resume options together need the columns line and destination",
+            ),
             Self::ColumnsWithoutCsv => f.write_str("The --columns option needs --csv"),
             Self::List(file, error) | Self::Blocklist(file, error) => write!(f, "{file}: {error}"),
             Self::Driver(error) => write!(f, "cannot begin: {error}"),

@@ -106,7 +106,8 @@ fn lists_that_cannot_be_read() {
         (&["--shard", "5/4"], "bad '--shard' option value: 5/4"),
         (&["--columns", "host,x", "--csv"], "bad '--columns' option value: x"),
         (&["--nagios"], "option '--nagios' is not for scan"),
-        (&["--csv", "--resume", "x"], "mutually exclusive"),
+        (&["--csv", "--columns=line", "--resume=x"], "need the columns line and destination"),
+        (&["--enumerate"], "option '--enumerate' is not for scan"),
         (
             &["--blocklist", &site.file("block", "a.test\n192.0.2.1/24\n")],
             "block:2: address has bits",

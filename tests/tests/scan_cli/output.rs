@@ -12,7 +12,7 @@ use tlsfinger_tests::program;
 use crate::{Done, Site, essence};
 
 /// Short patience, so that servers that say nothing are no reason to wait.
-const IMPATIENT: &[&str] = &["-t1", "-T1", "--timeout-total", "3"];
+const IMPATIENT: &[&str] = &["-t1", "-T1", "--timeout-total=3", "--retry-pause=0"];
 
 /// Writes a list with a domain of each kind, and one that does not exist.
 fn all_kinds(site: &Site) -> String {
@@ -90,12 +90,12 @@ fn tables() {
     let done = site.scan(&[IMPATIENT, &["--csv", &all_kinds(&site)]].concat());
     let rows: Vec<Vec<&str>> = done.out.lines().map(|line| line.split(',').collect()).collect();
     assert_eq!(rows.len(), 14);
-    assert!(rows.iter().all(|row| row.len() == 15), "{}", done.out);
-    assert_eq!(rows[0][..3], ["destination", "outcome", "exit_status"]);
+    assert!(rows.iter().all(|row| row.len() == 16), "{}", done.out);
+    assert_eq!(rows[0][..4], ["line", "destination", "outcome", "exit_status"]);
     let good = rows[1].join(",");
     let port = site.farm.port();
     assert!(good.starts_with(&format!(
-        "d1.good.farm.test:{port},session,0,,mx1.good.farm.test,127.16.0.1,{port},TLSv1.3,"
+        "1,d1.good.farm.test:{port},session,0,,mx1.good.farm.test,127.16.0.1,{port},TLSv1.3,"
     )));
     assert!(good.ends_with(",Verified,true,,dane-ee,2100-01-01T00:00:00Z"), "{good}");
     let columns = ["--csv", "--columns", "line,verdict,/sessions/0/peer/host"];

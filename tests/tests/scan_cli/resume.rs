@@ -140,3 +140,43 @@ fn one_scan_at_a_time_writes_to_a_file() {
     assert_eq!(first.wait().unwrap().code(), Some(0));
     assert_eq!(written(&site), (1..=u64::from(COUNT)).collect::<Vec<_>>());
 }
+
+#[test]
+fn a_table_that_is_cut_anywhere() {
+    let site = Site::with_servers(3);
+    let domain = |number| site.domain("good", number);
+    // Lines are told apart although they name one destination.
+    let list = format!(
+        "# head\n{}\n{}\tx.test\n{}\n{{\"domain\":\"{}\",\"id\":\"a,\\\"b\\\"\"}}\nb\u{fc}.good.farm.test:{}\n",
+        domain(1),
+        domain(1),
+        domain(2),
+        domain(1),
+        site.farm.port()
+    );
+    let (list, out) = (site.file("list", list), site.path("out"));
+    let columns = ["--csv", "--columns=id,line,destination,verdict", "--resume", &out];
+    let scan = |more: &[&str]| site.scan(&[&columns, more, &[&list]].concat());
+    let done = scan(&[]);
+    assert_eq!((done.status, &*done.out), (Some(0), ""), "{}", done.errors);
+    let whole = site.read("out");
+    assert_eq!(whole.lines().count(), 6, "{whole}");
+    assert!(whole.starts_with("id,line,destination,verdict\n,2,"), "{whole}");
+    for cut in (0..=whole.len()).step_by(17) {
+        site.file("out", &whole.as_bytes()[..cut]);
+        let missing = 5 - whole[..cut].matches('\n').count().saturating_sub(1);
+        let done = scan(&[]);
+        assert_eq!((done.status, site.read("out")), (Some(0), whole.clone()), "{cut}");
+        assert!(done.errors.contains(&format!(" {missing} records in ")), "{}", done.errors);
+    }
+    for (words, error) in [
+        (&["--columns=line,verdict"][..], "together need the columns line and destination"),
+        (&["--columns=line,destination"], "out: line 1 does not name these columns"),
+    ] {
+        let done = scan(words);
+        assert_eq!((done.status, site.read("out")), (Some(1), whole.clone()));
+        assert!(done.errors.contains(error), "{}", done.errors);
+    }
+    site.file("out", whole.clone() + "junk\n");
+    assert!(scan(&[]).errors.contains("out: line 7 is not a record"));
+}
