@@ -119,15 +119,15 @@ impl Thread {
             }
             for event in events.drain(..) {
                 match event.data.u64() {
-                    LISTENER => self.accept()?,
-                    id => self.read(id, &mut buffer),
+                    LISTENER => self.accept(&mut buffer)?,
+                    id => _ = self.read(id, &mut buffer),
                 }
             }
         }
         Ok(())
     }
 
-    fn accept(&mut self) -> io::Result<()> {
+    fn accept(&mut self, buffer: &mut [u8]) -> io::Result<()> {
         for _ in 0..TAKEN {
             let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
             // Whatever prevents it, the next event tries again.
@@ -140,6 +140,7 @@ impl Thread {
             let Some(host) = host_at(ours.ip(), self.world.size).filter(|_| is_near) else {
                 continue;
             };
+            self.catch_up(host, buffer);
             let earlier = self.world.counts().opened(host);
             let connection = Connection::new(&self.world, host, earlier);
             let greeting = connection.greet();
@@ -152,16 +153,33 @@ impl Thread {
         Ok(())
     }
 
-    fn read(&mut self, id: u64, buffer: &mut [u8]) {
-        let Some((socket, connection)) = self.connections.get_mut(&id) else { return };
+    /// Reads from the connections to a host, if one more would be the most there ever were: who hung up
+    /// before is not counted, however late this thread is.
+    fn catch_up(&mut self, host: Host, buffer: &mut [u8]) {
+        let counts = self.world.counts().of_host.get(&host).copied().unwrap_or_default();
+        if counts.open > 0 && counts.open == counts.most_open {
+            let to_host = self.connections.iter().filter(|(_, (_, it))| it.host() == host);
+            for id in to_host.map(|(id, _)| *id).collect::<Vec<_>>() {
+                while self.read(id, buffer) {}
+            }
+        }
+    }
+
+    /// Reads from a connection; `false` if there is no more for now.
+    fn read(&mut self, id: u64, buffer: &mut [u8]) -> bool {
+        let Some((socket, connection)) = self.connections.get_mut(&id) else { return false };
         match socket.read(buffer) {
             Ok(size @ 1..) => {
                 let reaction = connection.receive(&self.world, &buffer[..size]);
                 self.react(id, &reaction);
+                true
             }
-            Err(error)
-                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
-            Ok(_) | Err(_) => self.close(id),
+            Err(error) if error.kind() == ErrorKind::Interrupted => true,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => false,
+            Ok(_) | Err(_) => {
+                self.close(id);
+                false
+            }
         }
     }
 
