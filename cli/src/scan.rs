@@ -165,6 +165,7 @@ fn scan(plan: Plan, program: &Program) -> Result<ExitCode, SettingError> {
         give: Arc::clone(&give),
         feed: Feed::new(list, choice),
         name: list_name,
+        expected: lines.unwrap_or_default(),
         level,
     };
     watch_signals(&shared, &give).map_err(failed)?;
@@ -259,6 +260,8 @@ struct Reader {
     give: Give,
     feed: Feed<io::BufReader<Box<dyn io::Read + Send>>>,
     name: String,
+    /// Lines with an end that the list had at first, if that is known.
+    expected: u64,
     level: Level,
 }
 
@@ -277,6 +280,11 @@ impl Reader {
             progress.lines = self.feed.lines();
             progress.tally.lines.clone_from(self.feed.left_out());
             match found {
+                // Of a list that has become shorter this may be a part of a line.
+                Ok(Some(origin)) if self.feed.ended() < origin.line.min(self.expected) => {
+                    drop(progress);
+                    self.shared.window.leave(1);
+                }
                 Ok(Some(origin)) => {
                     drop(progress);
                     self.add(number, origin);
@@ -286,6 +294,11 @@ impl Reader {
                     progress.at_end = true;
                     drop(progress);
                     self.shared.window.leave(1);
+                    let (lines, name) = (self.feed.ended(), &self.name);
+                    if lines < self.expected {
+                        let text = format!("{name}: ends behind line {lines} of {}", self.expected);
+                        self.shared.break_off(text);
+                    }
                     return self.end();
                 }
                 Err(error) => {

@@ -100,6 +100,11 @@ impl<R: BufRead> Feed<R> {
         self.lines.number()
     }
 
+    /// Tells how many lines with an end were read.
+    pub(crate) fn ended(&self) -> u64 {
+        self.lines.ended()
+    }
+
     /// Tells what became of the lines that nothing comes of.
     pub(crate) fn left_out(&self) -> &BTreeMap<&'static str, u64> {
         &self.left_out

@@ -13,12 +13,14 @@ pub(crate) const LINE: usize = 16 * 1024;
 pub(crate) struct Lines<R> {
     source: R,
     number: u64,
+    /// How many of them had an end.
+    ended: u64,
     line: Vec<u8>,
 }
 
 impl<R: BufRead> Lines<R> {
     pub(crate) fn new(source: R) -> Self {
-        Self { source, number: 0, line: Vec::new() }
+        Self { source, number: 0, ended: 0, line: Vec::new() }
     }
 
     /// Tells how many lines were read.
@@ -26,11 +28,16 @@ impl<R: BufRead> Lines<R> {
         self.number
     }
 
+    /// Tells how many lines with an end were read.
+    pub(crate) fn ended(&self) -> u64 {
+        self.ended
+    }
+
     /// Reads the next line, without its end; `None` at the end of the list.
     pub(crate) fn next(&mut self) -> io::Result<Option<Result<&[u8], LineError>>> {
         self.line.clear();
         let mut octets = 0_u64;
-        let ended = loop {
+        let is_last = loop {
             let read = match self.source.fill_buf() {
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -48,10 +55,11 @@ impl<R: BufRead> Lines<R> {
                 break is_end;
             }
         };
-        if ended && octets == 0 {
+        if is_last && octets == 0 {
             return Ok(None);
         }
         self.number += 1;
+        self.ended += u64::from(!is_last);
         if self.line.len() > LINE {
             return Ok(Some(Err(LineError::TooLong(octets))));
         }

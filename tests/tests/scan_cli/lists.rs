@@ -1,11 +1,12 @@
 //! What lists may look like, and what is told of lines that are no destinations.
 
-use std::io::Write;
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::Site;
+use crate::{Done, Site};
 
 #[test]
 fn junk_is_told_by_its_line_and_harms_no_other() {
@@ -56,7 +57,7 @@ fn standard_input_is_a_list() {
         let mut stdin = child.stdin.take().unwrap();
         writeln!(stdin, "{}\n\n..", site.domain("good", 1)).unwrap();
         drop(stdin);
-        let done: crate::Done = child.wait_with_output().unwrap().into();
+        let done: Done = child.wait_with_output().unwrap().into();
         assert_eq!((done.status, done.lines()), (Some(2), vec![1]));
         assert!(done.errors.contains("standard input:3: "), "{}", done.errors);
     }
@@ -102,6 +103,9 @@ fn lists_that_cannot_be_read() {
     for (words, error) in [
         (&["nosuch.list"][..], "fatal: nosuch.list: No such file or directory"),
         (&[folder], "is a directory"),
+        (&["/dev/null/x"], "fatal: /dev/null/x: Not a directory"),
+        (&["/proc/self/mem"], "fatal: /proc/self/mem: Input/output error"),
+        (&["--blocklist", "nosuch"], "fatal: nosuch: No such file or directory"),
         (&["a", "b"], "scan: one FILE at most\nusage: tlsfinger scan [option ...] [file]\n"),
         (&["--shard", "5/4"], "bad '--shard' option value: 5/4"),
         (&["--columns", "host,x", "--csv"], "bad '--columns' option value: x"),
@@ -120,4 +124,70 @@ fn lists_that_cannot_be_read() {
         assert!(done.errors.contains(error), "{words:?}: {}", done.errors);
     }
     assert_eq!(site.read("junk"), "{}\n");
+}
+
+#[test]
+fn a_list_that_breaks_off() {
+    let site = Site::with_servers(5);
+    // Once nobody holds the other end of a terminal, reading is an error.
+    let (list, mut writer) = crate::terminal::terminal();
+    let mut child = site.command(&["-"]).stdin(list).spawn().unwrap();
+    let (one, two) = (site.domain("good", 1), site.domain("good", 2));
+    write!(writer, "{one}\na..b\n{two}\nd3.good.fa").unwrap();
+    drop(writer);
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut out, &mut text).unwrap();
+    let done: Done = child.wait_with_output().unwrap().into();
+    assert_eq!(done.status, Some(1), "{}", done.errors);
+    assert!(done.errors.contains("standard input:2: valid hostname"), "{}", done.errors);
+    let error = "fatal: standard input:4: read error: Input/output error\n";
+    assert!(done.errors.ends_with(error), "{}", done.errors);
+    // What was read has its records, and half a line is none.
+    let records = crate::records(&text);
+    assert_eq!(crate::lines(&records), [1, 3]);
+    assert!(records.iter().all(|record| record["exit_status"] == 0));
+}
+
+#[test]
+fn a_list_that_goes_while_it_is_read() {
+    let site = Site::with_servers(20);
+    // Far longer than what is read ahead.
+    let count = 6000;
+    let lines: String = (0..count).map(|number| site.domain("bare", number) + "\n").collect();
+    let started = |list: &str| {
+        let words = ["--concurrency=4", "--unordered", list];
+        let mut child = site.command(&words).spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut first = String::new();
+        out.read_line(&mut first).unwrap();
+        (child, out, first)
+    };
+    let rest = |mut out: BufReader<_>, mut text: String| {
+        std::io::Read::read_to_string(&mut out, &mut text).unwrap();
+        let records = crate::records(&text);
+        let found = crate::lines(&records);
+        for (record, line) in records.iter().zip(&found) {
+            let number = u32::try_from(*line).unwrap() - 1;
+            assert_eq!(record["input"]["text"], site.domain("bare", number));
+        }
+        found
+    };
+    // Who has a file open keeps it.
+    let list = site.file("list", &lines);
+    let (child, out, first) = started(&list);
+    fs::remove_file(&list).unwrap();
+    assert_eq!(rest(out, first).len(), count as usize);
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(0));
+    // It is told that a list has become shorter, and behind which line.
+    let list = site.file("list", &lines);
+    let (child, out, first) = started(&list);
+    OpenOptions::new().write(true).open(&list).unwrap().set_len(0).unwrap();
+    let found = rest(out, first);
+    let done: Done = child.wait_with_output().unwrap().into();
+    assert!(!found.is_empty() && found.len() < count as usize, "{}", found.len());
+    assert_eq!(done.status, Some(1), "{}", done.errors);
+    let last = found.iter().max().unwrap();
+    let error = format!("fatal: {list}: ends behind line {last} of {count}\n");
+    assert!(done.errors.ends_with(&error), "{error}{}", done.errors);
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tlsfinger_tests::farm::Kind;
@@ -261,4 +261,33 @@ fn servers_that_are_all_silent() {
     for record in done.records() {
         assert_eq!(record["sessions"][0]["handshake_error"]["kind"], "timed-out", "{record}");
     }
+}
+
+#[test]
+fn a_disk_that_is_full() {
+    let site = Site::with_servers(3);
+    let (list, out) = (site.list("good", 50), site.path("out"));
+    let words = ["--resume", &out, &list];
+    // Files may have 50 or 100 kB, as the shell counts, and that is an error and no signal.
+    let mut limited = Command::new("sh");
+    let program = site.command(&words);
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 100; exec \"$@\"", "sh"]);
+    limited.arg(program.get_program()).args(program.get_args());
+    limited.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let done: Done = limited.output().unwrap().into();
+    assert_eq!(done.status, Some(1), "{}", done.errors);
+    assert!(
+        done.errors.ends_with("fatal: OUT: File too large\n".replace("OUT", &out).as_str()),
+        "{}",
+        done.errors
+    );
+    // Lines are whole, and all of them count.
+    let written = crate::lines(&crate::records(&site.read("out")));
+    assert!(written.len() > 5 && written.len() < 50, "{}", written.len());
+    site.farm.reset_counts();
+    let done = site.scan(&words);
+    assert_eq!(done.status, Some(0), "{}", done.errors);
+    let mut all = crate::lines(&crate::records(&site.read("out")));
+    all.sort_unstable();
+    assert_eq!(all, (1..=50).collect::<Vec<_>>());
 }
