@@ -190,8 +190,8 @@ pub(crate) const FLAGS: &[Flag] = &[
 
     flag(Long("hygiene"), Connecting, Nothing(|o| o.hygiene = true),
         "look at the SMTP around TLS, too",
-        "Two more connections show what becomes of a command that comes with STARTTLS, and of the \
-         server's own name as SNI; nothing is said there but EHLO, STARTTLS, NOOP and QUIT. \
+        "Three more connections show what becomes of a command that comes with STARTTLS, of the \
+         server's own name as SNI, and of another name of the client; nothing is said there but EHLO, STARTTLS, NOOP and QUIT. \
          Findings are graded."),
     flag(Long("enumerate"), Connecting, Nothing(|o| o.enumerate = true),
         "find out all that a server accepts, by many connections",

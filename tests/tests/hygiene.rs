@@ -1,14 +1,17 @@
 //! The SMTP around TLS: good servers and bad ones, a finding each.
 
+use std::cell::Cell;
+
 use tlsfinger_core::config::{Config, Lookup};
-use tlsfinger_core::hygiene::{Finding, Grade, Hygiene, Injection, OtherName};
+use tlsfinger_core::hygiene::{Finding, Grade, Hygiene, Injection, OtherClient, OtherName};
+use tlsfinger_core::machine::{Endpoint, Output};
 use tlsfinger_core::resolve::{ResolvConf, ReverseFacts};
 use tlsfinger_core::{Probe, Survey};
 use tlsfinger_tests::certs::{self, Flaw, KeyType};
-use tlsfinger_tests::peer::{Answer, Behind, Script, TlsSetup};
+use tlsfinger_tests::peer::{Answer, Behind, Host, Script, TlsSetup};
 use tlsfinger_tests::playbook;
 use tlsfinger_tests::setting;
-use tlsfinger_tests::world::{Link, Run, World};
+use tlsfinger_tests::world::{How, Link, Run, World};
 use tlsfinger_tests::zones::Zones;
 
 fn config() -> Config {
@@ -79,6 +82,7 @@ fn clean_server() {
             ("hello-name-in-certificate", Grade::Good),
             ("reverse-name", Grade::Good),
             ("own-name-as-sni", Grade::Good),
+            ("other-client-name", Grade::Good),
         ]
     );
     assert_eq!(hygiene.findings[0], Finding::Injection(Injection::Dropped));
@@ -115,7 +119,9 @@ fn nothing_is_said_but_harmless_commands() {
     let verbs: std::collections::BTreeSet<_> = verbs.collect();
     // The NOOP behind STARTTLS is dropped, so that the journal does not know it.
     assert_eq!(verbs, ["EHLO", "QUIT", "STARTTLS"].into());
-    assert_eq!(lines.iter().filter(|line| *line == "open").count(), 3);
+    assert_eq!(lines.iter().filter(|line| *line == "open").count(), 4);
+    let hellos = lines.iter().filter(|line| line.ends_with("EHLO client.invalid")).count();
+    assert_eq!(hellos, 1, "{lines:#?}");
 
     // Nothing of it without being asked for.
     let (plain, script) = (Config { hygiene: false, ..config() }, good());
@@ -278,11 +284,105 @@ fn own_name_as_sni() {
     assert_eq!(other(run.report().sessions[0].hygiene.as_ref().unwrap()), None);
 }
 
+/// Lets each connection, counted from 0, meet its own server.
+fn in_turn(of: impl Fn(usize) -> (Link, Script) + 'static) -> Run<Probe> {
+    let config = config();
+    let count = Cell::new(0);
+    World::new(setting::probe(&config))
+        .name_server("127.0.0.1:53".parse().unwrap(), Link::default(), Zones::parse(NAMED))
+        .elsewhere(move |endpoint| {
+            matches!(endpoint, Endpoint::Tcp(_)).then(|| {
+                let (link, script) = of(count.replace(count.get() + 1));
+                (link, script.accept())
+            })
+        })
+        .run()
+}
+
+fn hygiene_of(run: &Run<Probe>) -> &Hygiene {
+    run.report().sessions[0].hygiene.as_ref().unwrap()
+}
+
+#[test]
+fn other_name_of_the_client() {
+    let usual = good();
+    let other = |script: Script| {
+        let usual = usual.clone();
+        let run = in_turn(move |number| {
+            (Link::default(), if number == 3 { script.clone() } else { usual.clone() })
+        });
+        match hygiene_of(&run).findings.last() {
+            Some(Finding::OtherClient(other)) => other.clone(),
+            last => panic!("{last:?}"),
+        }
+    };
+    assert_eq!(other(usual.clone()), OtherClient::SameCertificate);
+    let shows = good().tls(TlsSetup::default().identity(certs::server(KeyType::P384)));
+    assert_eq!(other(shows), OtherClient::OtherCertificate);
+    assert_eq!(other(good().on("EHLO", "250 mx.example.org\r\n")), OtherClient::NoStartTls);
+    for script in [good().on("EHLO", "550 who?\r\n"), good().on("STARTTLS", "550 who?\r\n")] {
+        assert!(matches!(other(script), OtherClient::Refused(reply) if reply.code == 550));
+    }
+    assert_eq!(other(good().tls(TlsSetup::instead("hello\r\n"))), OtherClient::NoHandshake);
+    // Whoever greets by 421 has had enough of connections, not of names.
+    assert_eq!(other(good().greeting("421 later\r\n")), OtherClient::Unknown);
+}
+
+#[test]
+fn cuts_lose_nothing_else_and_accuse_nobody() {
+    let script = good();
+    let whole = in_turn({
+        let script = script.clone();
+        move |_| (Link::default(), script.clone())
+    });
+    let usual = hygiene_of(&whole);
+    let words = ["starttls-injection", "own-name-as-sni", "other-client-name"];
+    for (number, word) in (1..).zip(words) {
+        // The name servers' transports have numbers too.
+        let opened = whole.outputs().filter_map(|(_, output)| match output {
+            Output::Open(id, Endpoint::Tcp(at)) if at.address.port() == 25 => Some(id.0),
+            _ => None,
+        });
+        let id = opened.collect::<Vec<_>>()[number];
+        let octets = whole.received(id).len() as u64;
+        assert!(octets > 500, "there is something to cut");
+        // Closer in text than in the handshake's records.
+        let is_text = |at: &u64| *at < 150 || *at + 150 > octets;
+        for at in (0..octets).filter(|at| at % if is_text(at) { 3 } else { 31 } == 0) {
+            let how = [How::End, How::Reset, How::BlackHole][at as usize / 3 % 3];
+            let link = move |count| match count == number {
+                true => Link::default().cut_in(at, how),
+                false => Link::default(),
+            };
+            let script = script.clone();
+            let run = in_turn(move |count| (link(count), script.clone()));
+            let hygiene = hygiene_of(&run);
+            assert_eq!(hygiene.extensions, usual.extensions);
+            for (before, after) in usual.findings.iter().zip(&hygiene.findings) {
+                assert_eq!(before.word(), after.word());
+                if after.word() != word {
+                    assert_eq!(before, after, "{word} cut at {at} by {how:?}");
+                    continue;
+                }
+                let fair = before == after
+                    || after.grade() == Grade::Unknown
+                    || matches!(
+                        after,
+                        Finding::Injection(Injection::NoHandshake)
+                            | Finding::OtherName(OtherName::NoHandshake)
+                            | Finding::OtherClient(OtherClient::NoHandshake)
+                    );
+                assert!(fair, "{word} cut at {at} by {how:?}: {after:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn servers_without_tls_and_servers_that_fail() {
     let plain = good().on("EHLO", "250-mx.example.org\r\n250 AUTH PLAIN\r\n");
     let hygiene = inspect(&plain);
-    assert_eq!((&hygiene.pipelined, &hygiene.named), (&None, &None));
+    assert_eq!((&hygiene.pipelined, &hygiene.named, &hygiene.renamed), (&None, &None, &None));
     assert!(hygiene.findings.iter().any(|it| it.word() == "auth-in-plain"));
     for script in [
         good().greeting("554 no\r\n"),
@@ -322,5 +422,5 @@ fn every_server_of_a_survey_is_inspected_once() {
         .run();
     assert_eq!(run.report().sessions.len(), 1);
     assert_eq!(worst(run.report().sessions[0].hygiene.as_ref().unwrap()), Grade::Note);
-    assert_eq!(script.journal().lines().iter().filter(|line| *line == "open").count(), 4);
+    assert_eq!(script.journal().lines().iter().filter(|line| *line == "open").count(), 5);
 }

@@ -1,7 +1,7 @@
 //! What the SMTP around TLS is like, as JSON.
 
 use serde_json::{Value, json};
-use tlsfinger_core::hygiene::{Extension, Finding, Hygiene, Injection, OtherName};
+use tlsfinger_core::hygiene::{Extension, Finding, Hygiene, Injection, OtherClient, OtherName};
 use tlsfinger_core::resolve::ReverseFacts;
 
 use super::session::reply;
@@ -84,6 +84,24 @@ fn finding(finding: &Finding) -> Value {
             OtherName::NoHandshake => Some("refused"),
             OtherName::Unknown => None,
         } })),
+        Finding::OtherClient(other) => Some(json!({
+            "starttls": match other {
+                OtherClient::SameCertificate | OtherClient::OtherCertificate => Some(true),
+                OtherClient::NoStartTls | OtherClient::Refused(_) | OtherClient::NoHandshake => {
+                    Some(false)
+                }
+                OtherClient::Unknown => None,
+            },
+            "certificate": match other {
+                OtherClient::SameCertificate => Some("same"),
+                OtherClient::OtherCertificate => Some("other"),
+                _ => None,
+            },
+            "reply": match other {
+                OtherClient::Refused(refusal) => reply(refusal),
+                _ => Value::Null,
+            },
+        })),
         Finding::StartTlsInside
         | Finding::AuthInside
         | Finding::SmtpUtf8Without8BitMime

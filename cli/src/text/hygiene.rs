@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use tlsfinger_core::hygiene::{Extension, Finding, Grade, Hygiene, Injection, OtherName};
+use tlsfinger_core::hygiene::{
+    Extension, Finding, Grade, Hygiene, Injection, OtherClient, OtherName,
+};
 use tlsfinger_core::report::Peer;
 use tlsfinger_core::resolve::ReverseFacts;
 
@@ -102,6 +104,28 @@ pub(crate) fn words(finding: &Finding) -> String {
             OtherName::Unknown => "what it does if asked for by that name could not be found out",
         }
         .to_owned(),
+        Finding::OtherClient(other) => other_client(other),
+    }
+}
+
+fn other_client(other: &OtherClient) -> String {
+    match other {
+        OtherClient::SameCertificate => {
+            "to a client of another name it shows the same certificate".to_owned()
+        }
+        OtherClient::OtherCertificate => {
+            "to a client of another name it shows another certificate".to_owned()
+        }
+        OtherClient::NoStartTls => "to a client of another name STARTTLS is not offered".to_owned(),
+        OtherClient::Refused(reply) => {
+            format!("a client of another name is refused: {} {}", reply.code, text(&reply.text))
+        }
+        OtherClient::NoHandshake => {
+            "with a client of another name it refuses the handshake".to_owned()
+        }
+        OtherClient::Unknown => {
+            "what becomes of a client of another name could not be found out".to_owned()
+        }
     }
 }
 

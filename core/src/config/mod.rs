@@ -69,7 +69,7 @@ pub struct Config {
     pub proxy: Option<Proxy>,
     /// Tell what happens inside TLS: handshake messages and records.
     pub watch: Watch,
-    /// Look at the SMTP around TLS too, with up to two more connections to each server.
+    /// Look at the SMTP around TLS too, with up to three more connections to each server.
     pub hygiene: bool,
     /// All randomness comes from the seed, that of ML-KEM included, so that the run can be repeated
     /// from its inputs. Otherwise its secrets come from the system: safer, and faster.

@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 
-use super::{Extension, Finding, Hygiene, Injection, OtherName};
+use super::{Extension, Finding, Hygiene, Injection, OtherClient, OtherName};
 use crate::cert::{Certificate, Examined};
 use crate::destination::check_host;
 use crate::judge::covers;
 use crate::report::{HandshakeError, Observation, StepProblem, TlsError};
 use crate::resolve::ReverseFacts;
+use crate::session::Reply;
 
 /// Mechanisms that hand the password, or what is as good, to whoever listens.
 const REVEALING: &[&str] = &["PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"];
@@ -19,6 +20,7 @@ impl Hygiene {
         reverse: ReverseFacts,
         pipelined: Option<Box<Observation>>,
         named: Option<Box<Observation>>,
+        renamed: Option<Box<Observation>>,
     ) -> Self {
         let (outside, inside) = (session.hello.as_ref(), session.hello_again.as_ref());
         let extensions = Extension::all(outside, inside);
@@ -38,17 +40,17 @@ impl Hygiene {
         if let Some(named) = &named {
             findings.push(Finding::OtherName(other_name(session, named)));
         }
-        Self { extensions, reverse, pipelined, named, findings }
+        if let Some(renamed) = &renamed {
+            findings.push(Finding::OtherClient(other_client(session, renamed)));
+        }
+        Self { extensions, reverse, pipelined, named, renamed, findings }
     }
 }
 
 /// Tells what became of the command behind STARTTLS: QUIT is all that was said inside TLS, so the
 /// first reply there is to QUIT if the other command was dropped.
 fn injection(session: &Observation, pipelined: &Observation) -> Injection {
-    let refusal = pipelined.problems.iter().find_map(|(_, problem)| match problem {
-        StepProblem::Refused(reply) => Some(reply),
-        StepProblem::Lost(_) | StepProblem::TimedOut | StepProblem::ReplyTooLong => None,
-    });
+    let refusal = refusal(pipelined);
     let Some(starttls) = &pipelined.starttls else { return Injection::Unknown };
     if let Some(reply) = refusal.filter(|_| !starttls.is_positive()) {
         return Injection::Refused(reply.clone());
@@ -168,10 +170,37 @@ fn promises(extensions: &[Extension]) -> Vec<Finding> {
     findings
 }
 
+fn refusal(session: &Observation) -> Option<&Reply> {
+    session.problems.iter().find_map(|(_, problem)| match problem {
+        StepProblem::Refused(reply) => Some(reply),
+        StepProblem::Lost(_) | StepProblem::TimedOut | StepProblem::ReplyTooLong => None,
+    })
+}
+
+/// The certificate that the server showed.
+fn shown(session: &Observation) -> Option<&Bytes> {
+    session.tls.as_ref().and_then(|tls| tls.chain.first())
+}
+
+fn other_client(session: &Observation, renamed: &Observation) -> OtherClient {
+    if let Some(shown) = shown(renamed) {
+        return match self::shown(session) == Some(shown) {
+            true => OtherClient::SameCertificate,
+            false => OtherClient::OtherCertificate,
+        };
+    }
+    // Without a hello nobody has heard the name.
+    match (&renamed.hello, refusal(renamed)) {
+        (None, _) => OtherClient::Unknown,
+        (Some(_), Some(reply)) => OtherClient::Refused(reply.clone()),
+        (Some(hello), None) if !hello.starttls => OtherClient::NoStartTls,
+        (Some(_), None) if renamed.handshake_error.is_some() => OtherClient::NoHandshake,
+        (Some(_), None) => OtherClient::Unknown,
+    }
+}
+
 fn other_name(session: &Observation, named: &Observation) -> OtherName {
-    let own =
-        |session: &Observation| session.tls.as_ref().and_then(|tls| tls.chain.first().cloned());
-    match (own(session), own(named)) {
+    match (shown(session), shown(named)) {
         (Some(usual), Some(shown)) if usual == shown => OtherName::SameCertificate,
         (_, Some(_)) => {
             let name = named.offer.as_ref().and_then(|offer| offer.server_name.as_deref());

@@ -25,6 +25,18 @@ pub(crate) struct Inspection {
     reverse_facts: ReverseFacts,
     pipelined: Option<Box<Observation>>,
     named: Option<Box<Observation>>,
+    renamed: Option<Box<Observation>>,
+}
+
+/// The connections that make sense with a server; what makes none has no plan.
+#[derive(Debug, Default)]
+pub(crate) struct Errands {
+    /// A command stands behind STARTTLS.
+    pub(crate) pipelined: Option<Plan>,
+    /// The server's own name is in the SNI extension.
+    pub(crate) named: Option<Plan>,
+    /// The client gives itself another name.
+    pub(crate) renamed: Option<Plan>,
 }
 
 /// What a connection is for.
@@ -34,6 +46,8 @@ enum Errand {
     Pipelined,
     /// The server's own name is in the SNI extension.
     Named,
+    /// The client gives itself another name.
+    Renamed,
 }
 
 #[derive(Debug)]
@@ -48,23 +62,24 @@ enum Stage {
 pub(crate) struct Inspected;
 
 impl Inspection {
-    /// Begins. Each plan is for one connection; what makes no sense with this server has none.
+    /// Begins. Each plan is for one connection.
     pub(crate) fn start(
         cx: &mut Cx,
         lookup: &Lookup,
         target: Arc<Target>,
         session: Box<Observation>,
-        pipelined: Option<Plan>,
-        named: Option<Plan>,
+        errands: Errands,
     ) -> Self {
         let address = match &target.endpoint {
             Endpoint::Tcp(remote) | Endpoint::Udp(remote) => Some(remote.address.ip()),
             Endpoint::Unix(_) => None,
         };
-        let errands = pipelined.map(|plan| (Errand::Pipelined, Arc::new(plan)));
-        let errands = errands.into_iter().chain(named.map(|it| (Errand::Named, Arc::new(it))));
+        let Errands { pipelined, named, renamed } = errands;
+        let errands =
+            [(Errand::Pipelined, pipelined), (Errand::Named, named), (Errand::Renamed, renamed)];
+        let planned = errands.into_iter().filter_map(|(it, plan)| Some((it, Arc::new(plan?))));
         Self {
-            errands: errands.collect(),
+            errands: planned.collect(),
             reverse: Reverse::start(cx, lookup, address),
             target,
             session,
@@ -72,6 +87,7 @@ impl Inspection {
             reverse_facts: ReverseFacts::Unknown,
             pipelined: None,
             named: None,
+            renamed: None,
         }
     }
 
@@ -153,6 +169,7 @@ impl Inspection {
         let place = match errand {
             Errand::Pipelined => &mut self.pipelined,
             Errand::Named => &mut self.named,
+            Errand::Renamed => &mut self.renamed,
         };
         *place = Some(Box::new(observation));
     }
@@ -176,6 +193,7 @@ impl Inspection {
 
     /// Draws the conclusions.
     pub(crate) fn finish(self) -> Hygiene {
-        Hygiene::new(&self.session, self.reverse_facts, self.pipelined, self.named)
+        let Self { session, reverse_facts, pipelined, named, renamed, .. } = self;
+        Hygiene::new(&session, reverse_facts, pipelined, named, renamed)
     }
 }

@@ -2,7 +2,7 @@
 //! input.
 //!
 //! ```text
-//! Observation of the session ──▶ Inspection: PTR lookup, two more connections ──▶ findings ──▶ Hygiene
+//! Observation of the session ──▶ Inspection: PTR lookup, three more connections ──▶ findings ──▶ Hygiene
 //! ```
 //!
 //! `inspection` is a machine that makes the connections, one after the other; nothing is said there
@@ -17,7 +17,7 @@ use std::fmt;
 use bytes::Bytes;
 
 pub use extensions::Extension;
-pub(crate) use inspection::{Inspected, Inspection};
+pub(crate) use inspection::{Errands, Inspected, Inspection};
 
 use crate::report::Observation;
 use crate::resolve::ReverseFacts;
@@ -34,6 +34,8 @@ pub struct Hygiene {
     pub pipelined: Option<Box<Observation>>,
     /// A session in which the server's own name went out in the SNI extension.
     pub named: Option<Box<Observation>>,
+    /// A session in which the client gave itself another name.
+    pub renamed: Option<Box<Observation>>,
     /// What to think of all that, in a fixed order.
     pub findings: Vec<Finding>,
 }
@@ -96,6 +98,8 @@ pub enum Finding {
     RequireTlsOutside,
     /// What the server does if its own name is in the SNI extension.
     OtherName(OtherName),
+    /// What becomes of STARTTLS if the client gives itself another name.
+    OtherClient(OtherClient),
 }
 
 /// What became of a command that stood behind STARTTLS, in the same segment.
@@ -130,6 +134,27 @@ pub enum OtherName {
     /// There was no session.
     Unknown,
 }
+
+/// What becomes of STARTTLS under a hello with another name of the client. Servers do not refuse mail
+/// for that name alone (RFC 5321 section 4.1.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OtherClient {
+    /// The server shows the same certificate.
+    SameCertificate,
+    /// It shows another one.
+    OtherCertificate,
+    /// It does not offer STARTTLS then.
+    NoStartTls,
+    /// The hello or STARTTLS is refused.
+    Refused(Reply),
+    /// The handshake fails.
+    NoHandshake,
+    /// There was no session.
+    Unknown,
+}
+
+/// The other name of the client, which is nobody's (RFC 6761 section 6.4).
+pub(crate) const OTHER_CLIENT: &str = "client.invalid";
 
 /// How good something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -170,17 +195,21 @@ impl Finding {
             | Self::ReverseConfirmed { is_hello_name: true }
             | Self::OtherName(
                 OtherName::SameCertificate | OtherName::OtherCertificate { fits: true },
-            ) => Grade::Good,
+            )
+            | Self::OtherClient(OtherClient::SameCertificate) => Grade::Good,
             Self::Injection(Injection::NoHandshake)
             | Self::CapabilitiesChange { .. }
             | Self::AuthInPlain { reveals: false, .. }
             | Self::NamesDiffer { .. }
             | Self::HelloNameInCertificate(false)
             | Self::ReverseConfirmed { is_hello_name: false }
-            | Self::OtherName(OtherName::OtherCertificate { fits: false }) => Grade::Note,
-            Self::Injection(Injection::Unknown) | Self::OtherName(OtherName::Unknown) => {
-                Grade::Unknown
+            | Self::OtherName(OtherName::OtherCertificate { fits: false })
+            | Self::OtherClient(OtherClient::OtherCertificate | OtherClient::Refused(_)) => {
+                Grade::Note
             }
+            Self::Injection(Injection::Unknown)
+            | Self::OtherName(OtherName::Unknown)
+            | Self::OtherClient(OtherClient::Unknown) => Grade::Unknown,
             Self::Injection(Injection::AnsweredOutside)
             | Self::TextBeforeTls(_)
             | Self::StartTlsInside
@@ -190,7 +219,8 @@ impl Finding {
             | Self::ReverseUnconfirmed
             | Self::SmtpUtf8Without8BitMime
             | Self::RequireTlsOutside
-            | Self::OtherName(OtherName::NoHandshake) => Grade::Weak,
+            | Self::OtherName(OtherName::NoHandshake)
+            | Self::OtherClient(OtherClient::NoStartTls | OtherClient::NoHandshake) => Grade::Weak,
         }
     }
 
@@ -209,6 +239,7 @@ impl Finding {
             Self::SmtpUtf8Without8BitMime => "RFC 6531 section 3.1",
             Self::RequireTlsOutside => "RFC 8689",
             Self::OtherName(_) => "RFC 6066 section 3",
+            Self::OtherClient(_) => "RFC 5321 section 4.1.4",
         }
     }
 
@@ -230,6 +261,7 @@ impl Finding {
             Self::SmtpUtf8Without8BitMime => "smtputf8-without-8bitmime",
             Self::RequireTlsOutside => "requiretls-outside-tls",
             Self::OtherName(_) => "own-name-as-sni",
+            Self::OtherClient(_) => "other-client-name",
         }
     }
 }

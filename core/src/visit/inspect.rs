@@ -7,7 +7,7 @@ use super::{State, Visit};
 use crate::config::Offer;
 use crate::context::Cx;
 use crate::destination::check_host;
-use crate::hygiene::{Hygiene, Inspection};
+use crate::hygiene::{Errands, Hygiene, Inspection, OTHER_CLIENT};
 use crate::report::{Event, Observation, Outcome};
 use crate::session::Plan;
 use crate::tls::Setup;
@@ -25,10 +25,15 @@ impl Visit {
         let base = Plan { again: true, await_quit: true, scout: None, ..self.plan(cx, &target) };
         let has_tls = session.tls.is_some() && session.proxied.is_none();
         let pipelined = Plan { pipelined: true, ..base.clone() };
-        let pipelined = (has_tls && !self.config.wrapper).then_some(pipelined);
-        let named = self.own_name_plan(base, &session).filter(|_| has_tls);
+        let renamed = Plan { helo_name: OTHER_CLIENT.to_owned(), ..base.clone() };
+        let has_starttls = has_tls && !self.config.wrapper;
+        let errands = Errands {
+            pipelined: has_starttls.then_some(pipelined),
+            named: self.own_name_plan(base, &session).filter(|_| has_tls),
+            renamed: has_starttls.then_some(renamed),
+        };
         let lookup = &self.config.lookup;
-        let inspection = Inspection::start(cx, lookup, target, session, pipelined, named);
+        let inspection = Inspection::start(cx, lookup, target, session, errands);
         self.state = State::Inspecting(Box::new(inspection));
     }
 
