@@ -37,9 +37,10 @@ pub const SHARED: usize = 8192;
 /// Servers that greylist accept within minutes, and those that do not want this client never do.
 pub const REFUSALS: u32 = 8;
 
-/// DNS questions of a scan that are under way at once; a resolver far away answers ten a second to
-/// each.
-pub const SCAN_QUESTIONS: usize = 256;
+/// DNS questions of a scan that are under way at once. A resolver's socket buffer, as Linux makes it,
+/// holds some 160 if they come in one burst, and what it loses costs seconds; a resolver far away
+/// answers ten a second to each.
+pub const SCAN_QUESTIONS: usize = 128;
 
 /// Configurations of the TLS library that a run keeps: a few levels, with and without server name,
 /// make a few.
@@ -184,3 +185,10 @@ pub const NAME_CHECKS: usize = 1 << 20;
 /// Links between certificates that are remembered as verified: some for each of the web's few
 /// thousand intermediates, at 100 octets each.
 pub const LINKS: usize = 8192;
+
+/// Decoded certificates of issuers that are remembered: the few hundred that most servers have, at
+/// some 4 KiB each.
+pub const ISSUERS: usize = 1024;
+
+/// Octets of a certificate that is remembered decoded; nearly all have fewer than half as many.
+pub const ISSUER: usize = 4096;

@@ -10,7 +10,7 @@ use crate::random::Seed;
 use crate::resolve::{Resolver, Route};
 use crate::time::{Instant, WallTime};
 use crate::tls::Tape;
-use crate::visit::Visit;
+use crate::visit::{Visit, Way};
 
 /// The machine that probes one destination.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Probe {
         let config = Arc::new(config);
         let route = Route::start(&mut cx, &config, &config.destination);
         let keys = config.policy.keys;
-        let visit = Visit::start(&mut cx, config, keys, route);
+        let visit = Visit::start(&mut cx, config, keys, Way::Search(Box::new(route)));
         let mut probe = Self { cx, resolver, visit };
         probe.settle();
         probe

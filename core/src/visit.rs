@@ -3,9 +3,12 @@
 mod beside;
 mod inspect;
 mod scouting;
+mod way;
 
 pub(crate) use scouting::judge_scouted;
+pub(crate) use way::Way;
 
+use std::borrow::Cow;
 use std::mem;
 use std::sync::Arc;
 
@@ -18,7 +21,7 @@ use crate::report::{
     Event, Grounds, LookupError, Observation, Outcome, Peer, Reconnect, Report, Scope, Session,
     TlsFacts, Verdict,
 };
-use crate::resolve::{NextTarget, Route, Target, Tlsa};
+use crate::resolve::{NextTarget, Target, Tlsa};
 use crate::session::{Approach, Approached, Farewell, Over, Plan, ProxyRequest};
 use crate::time::Instant;
 use crate::tls::SessionCache;
@@ -27,7 +30,7 @@ use crate::tls::SessionCache;
 #[derive(Debug)]
 pub(crate) struct Visit {
     config: Arc<Config>,
-    route: Route,
+    way: Way,
     state: State,
     unreachable: Vec<(Arc<Peer>, IoError)>,
     sessions: Vec<Session>,
@@ -90,26 +93,26 @@ impl Visit {
         cx: &mut Cx,
         config: Arc<Config>,
         keys: Option<ServerKeys>,
-        route: Route,
+        way: Way,
     ) -> Self {
-        Self::begin(cx, config, keys, route, false)
+        Self::begin(cx, config, keys, way, false)
     }
 
     /// Begins as [`start`](Self::start) does, but holds the session before its handshake until
     /// [`choose_keys`](Self::choose_keys).
-    pub(crate) fn start_held(cx: &mut Cx, config: Arc<Config>, route: Route) -> Self {
-        Self::begin(cx, config, None, route, true)
+    pub(crate) fn start_held(cx: &mut Cx, config: Arc<Config>, way: Way) -> Self {
+        Self::begin(cx, config, None, way, true)
     }
 
     fn begin(
         cx: &mut Cx,
         config: Arc<Config>,
         keys: Option<ServerKeys>,
-        route: Route,
+        way: Way,
         held: bool,
     ) -> Self {
         let mut visit = Self {
-            route,
+            way,
             state: State::Routing,
             unreachable: Vec::new(),
             sessions: Vec::new(),
@@ -149,7 +152,7 @@ impl Visit {
 
     pub(crate) fn deadline(&self) -> (Instant, &'static str) {
         match &self.state {
-            State::Routing => self.route.deadline(),
+            State::Routing => self.way.deadline(),
             State::Approaching(approach, _) => approach.deadline(),
             State::Leaving(farewell, ..) => farewell.deadline(),
             State::Pausing(until, _) => (*until, "before reconnecting"),
@@ -174,7 +177,9 @@ impl Visit {
             | Input::Failed(..)
             | Input::HostFound(..) => {}
         }
-        self.route.handle(cx, input);
+        if let Way::Search(route) = &mut self.way {
+            route.handle(cx, input);
+        }
         let mut input = input;
         while self.advance(cx, input) {
             input = &Input::Tick;
@@ -184,7 +189,7 @@ impl Visit {
     /// Lets the present child take an input; `true` if it ended and something else began.
     fn advance(&mut self, cx: &mut Cx, input: &Input) -> bool {
         match &mut self.state {
-            State::Routing => match self.route.next_target(cx) {
+            State::Routing => match self.way.next_target(cx) {
                 NextTarget::Ready(target) => {
                     self.connect(cx, target);
                     true
@@ -243,7 +248,7 @@ impl Visit {
         };
         if !matches!(end, Approached::Unreachable(_)) {
             // Nothing after the connection leads to another host.
-            self.route.stop(cx);
+            self.way.stop(cx);
         }
         if let Some(errand) = self.scout.take() {
             return self.scouted(cx, approach, target, errand);
@@ -470,7 +475,7 @@ impl Visit {
         let (unreachable, sessions) =
             (mem::take(&mut self.unreachable), mem::take(&mut self.sessions));
         self.report = Some(Box::new(self.report(cx, outcome, unreachable, sessions)));
-        self.route.stop(cx);
+        self.way.stop(cx);
     }
 
     fn report(
@@ -489,7 +494,7 @@ impl Visit {
             ended: cx.now(),
             outcome,
             scope: Scope::First,
-            route: self.route.facts(),
+            route: self.way.facts(),
             unreachable,
             untested: Vec::new(),
             sessions,
@@ -517,10 +522,13 @@ pub(crate) fn offer(
     raw_keys: bool,
     target: &Target,
 ) -> Option<Offer> {
-    let mut policy = config.policy.clone();
+    let mut policy = Cow::Borrowed(&config.policy);
     // tlsproxy(8) can ask for both kinds at once.
-    policy.raw_public_keys &= raw_keys && config.proxy.is_none();
-    policy.keys = keys;
+    let raw_keys = policy.raw_public_keys && raw_keys && config.proxy.is_none();
+    if (raw_keys, keys) != (policy.raw_public_keys, policy.keys) {
+        let policy = policy.to_mut();
+        (policy.raw_public_keys, policy.keys) = (raw_keys, keys);
+    }
     Offer::of(&policy, target.level, &names(target)).filter(|_| !config.no_tls)
 }
 

@@ -60,7 +60,7 @@ pub fn run_with<M: Machine>(
         match machine.poll_output() {
             Output::Open(id, endpoint) => driver.open(id, &endpoint),
             Output::Send(id, bytes) => driver.with(id, |transport| transport.send(bytes)),
-            Output::Close(id) => driver.with(id, Transport::close),
+            Output::Close(id) => driver.close(id),
             Output::Pass { socket, over } => driver.pass(socket, over),
             Output::FindHost(id, host) => driver.find_host(id, host),
             Output::Tell(event) => tell(Notice::Event(event)),
@@ -81,6 +81,8 @@ struct Driver {
     transports: BTreeMap<TransportId, Watched>,
     /// Those that can advance.
     ready: VecDeque<TransportId>,
+    /// Last words of those that were closed at once.
+    last_words: VecDeque<Input>,
 }
 
 struct Watched {
@@ -91,8 +93,8 @@ struct Watched {
 
 impl Driver {
     fn new(inbox: Inbox) -> Self {
-        let (transports, ready) = (BTreeMap::new(), VecDeque::new());
-        Self { clock: Clock::start(), inbox, transports, ready }
+        let (transports, ready, last_words) = Default::default();
+        Self { clock: Clock::start(), inbox, transports, ready, last_words }
     }
 
     fn open(&mut self, id: TransportId, endpoint: &Endpoint) {
@@ -109,6 +111,20 @@ impl Driver {
         if let Some(watched) = self.transports.get_mut(&id) {
             act(&mut watched.transport);
             self.watch(id);
+        }
+    }
+
+    /// Closes a transport. If nothing is left to be written that is done before another is opened, so
+    /// that no server sees more connections at once than the machine wants.
+    fn close(&mut self, id: TransportId) {
+        let Some(Watched { transport, .. }) = self.transports.get_mut(&id) else { return };
+        transport.close();
+        match transport.interest() {
+            Interest::Nothing => {
+                let input = self.advance(id);
+                self.last_words.extend(input);
+            }
+            Interest::Read | Interest::Write | Interest::ReadOrWrite => self.watch(id),
         }
     }
 
@@ -158,6 +174,9 @@ impl Driver {
 
     /// Waits until something happens, at most until the deadline.
     fn wait(&mut self, until: Instant) -> io::Result<Input> {
+        if let Some(input) = self.last_words.pop_front() {
+            return Ok(input);
+        }
         loop {
             while let Some(id) = self.ready.pop_front() {
                 if let Some(input) = self.advance(id) {

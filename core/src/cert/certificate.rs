@@ -39,68 +39,31 @@ impl Certificate {
     /// # Errors
     /// The part of the outer structure that is missing or reaches beyond its container.
     pub fn parse(der: Bytes) -> Result<Self, CertificateError> {
-        let at = |part| move |error| CertificateError { part, error };
         let slice = |part: &[u8]| der.slice_ref(part);
-        let mut oddities = Vec::new();
-
-        let mut outer = Reader::new(&der);
-        let certificate = outer.expect(tag::SEQUENCE).map_err(at(Part::Certificate))?;
-        if !outer.is_empty() {
-            oddities.push(Oddity::TrailingData);
-        }
-        let mut fields = Reader::new(certificate.value);
-        let tbs = fields.expect(tag::SEQUENCE).map_err(at(Part::Tbs))?;
-        let algorithm = fields.expect(tag::SEQUENCE).map_err(at(Part::SignatureAlgorithm))?.whole;
-        let signature = fields.expect(tag::BIT_STRING).map_err(at(Part::Signature))?.value;
-        if !fields.is_empty() {
-            oddities.push(Oddity::TrailingData);
-        }
-
-        let mut fields = Reader::new(tbs.value);
-        let version = match fields.optional(tag::constructed(0)).map_err(at(Part::Version))? {
-            None => Version(1),
-            Some(version) => Version::from_explicit(version.value),
-        };
-        let serial = fields.expect(tag::INTEGER).map_err(at(Part::Serial))?.value;
-        if matches!(serial, [0x80..=0xff, ..]) || serial.len() > 20 || serial.is_empty() {
-            oddities.push(Oddity::Serial);
-        }
-        let inner_algorithm = fields.expect(tag::SEQUENCE).map_err(at(Part::InnerAlgorithm))?.whole;
-        if inner_algorithm != algorithm {
-            oddities.push(Oddity::AlgorithmMismatch);
-        }
-        let issuer = fields.expect(tag::SEQUENCE).map_err(at(Part::Issuer))?.whole;
-        let validity = fields.expect(tag::SEQUENCE).map_err(at(Part::Validity))?.value;
-        let subject = fields.expect(tag::SEQUENCE).map_err(at(Part::Subject))?.whole;
-        let spki = fields.expect(tag::SEQUENCE).map_err(at(Part::PublicKey))?.whole;
-
-        let mut extensions = Vec::new();
-        for field in fields.by_ref() {
-            // [1] and [2] are the unique identifiers of version 2, which nobody uses.
-            if field.tag == tag::constructed(3) {
-                extensions = Extension::list(field.value, &slice, &mut oddities)
-                    .map_err(at(Part::Extensions))?;
-            }
-        }
-        if !extensions.is_empty() && version != Version(3) {
-            oddities.push(Oddity::ExtensionsBeforeV3);
-        }
-
+        let parts = Parts::cut(&der)?;
         Ok(Self {
-            tbs: slice(tbs.whole),
-            version,
-            serial: slice(serial),
-            inner_algorithm: slice(inner_algorithm),
-            issuer: Name::new(slice(issuer)),
-            validity: slice(validity),
-            subject: Name::new(slice(subject)),
-            spki: slice(spki),
-            extensions,
-            algorithm: slice(algorithm),
-            signature: slice(bits(signature).unwrap_or_default()),
-            oddities,
+            tbs: slice(parts.tbs),
+            version: parts.version,
+            serial: slice(parts.serial),
+            inner_algorithm: slice(parts.inner_algorithm),
+            issuer: Name::new(slice(parts.issuer)),
+            validity: slice(parts.validity),
+            subject: Name::new(slice(parts.subject)),
+            spki: slice(parts.spki),
+            extensions: parts.extensions.iter().map(|raw| raw.map(&slice)).collect(),
+            algorithm: slice(parts.algorithm),
+            signature: slice(parts.signature),
+            oddities: parts.oddities,
             der,
         })
+    }
+
+    /// Finds the SubjectPublicKeyInfo of a certificate without keeping the rest.
+    ///
+    /// # Errors
+    /// Those of [`parse`](Self::parse).
+    pub(crate) fn find_spki(der: &[u8]) -> Result<&[u8], CertificateError> {
+        Parts::cut(der).map(|parts| parts.spki)
     }
 
     /// Tells the whole certificate as it was given.
@@ -180,6 +143,86 @@ impl Certificate {
     }
 }
 
+/// What a certificate is made of, borrowed.
+struct Parts<'a> {
+    tbs: &'a [u8],
+    version: Version,
+    serial: &'a [u8],
+    inner_algorithm: &'a [u8],
+    issuer: &'a [u8],
+    validity: &'a [u8],
+    subject: &'a [u8],
+    spki: &'a [u8],
+    extensions: Vec<Extension<&'a [u8]>>,
+    algorithm: &'a [u8],
+    signature: &'a [u8],
+    oddities: Vec<Oddity>,
+}
+
+impl<'a> Parts<'a> {
+    fn cut(der: &'a [u8]) -> Result<Self, CertificateError> {
+        let at = |part| move |error| CertificateError { part, error };
+        let mut oddities = Vec::new();
+
+        let mut outer = Reader::new(der);
+        let certificate = outer.expect(tag::SEQUENCE).map_err(at(Part::Certificate))?;
+        if !outer.is_empty() {
+            oddities.push(Oddity::TrailingData);
+        }
+        let mut fields = Reader::new(certificate.value);
+        let tbs = fields.expect(tag::SEQUENCE).map_err(at(Part::Tbs))?;
+        let algorithm = fields.expect(tag::SEQUENCE).map_err(at(Part::SignatureAlgorithm))?.whole;
+        let signature = fields.expect(tag::BIT_STRING).map_err(at(Part::Signature))?.value;
+        if !fields.is_empty() {
+            oddities.push(Oddity::TrailingData);
+        }
+
+        let mut fields = Reader::new(tbs.value);
+        let version = match fields.optional(tag::constructed(0)).map_err(at(Part::Version))? {
+            None => Version(1),
+            Some(version) => Version::from_explicit(version.value),
+        };
+        let serial = fields.expect(tag::INTEGER).map_err(at(Part::Serial))?.value;
+        if matches!(serial, [0x80..=0xff, ..]) || serial.len() > 20 || serial.is_empty() {
+            oddities.push(Oddity::Serial);
+        }
+        let inner_algorithm = fields.expect(tag::SEQUENCE).map_err(at(Part::InnerAlgorithm))?.whole;
+        if inner_algorithm != algorithm {
+            oddities.push(Oddity::AlgorithmMismatch);
+        }
+        let issuer = fields.expect(tag::SEQUENCE).map_err(at(Part::Issuer))?.whole;
+        let validity = fields.expect(tag::SEQUENCE).map_err(at(Part::Validity))?.value;
+        let subject = fields.expect(tag::SEQUENCE).map_err(at(Part::Subject))?.whole;
+        let spki = fields.expect(tag::SEQUENCE).map_err(at(Part::PublicKey))?.whole;
+
+        let mut extensions = Vec::new();
+        for field in fields.by_ref() {
+            // [1] and [2] are the unique identifiers of version 2, which nobody uses.
+            if field.tag == tag::constructed(3) {
+                extensions =
+                    Extension::list(field.value, &mut oddities).map_err(at(Part::Extensions))?;
+            }
+        }
+        if !extensions.is_empty() && version != Version(3) {
+            oddities.push(Oddity::ExtensionsBeforeV3);
+        }
+        Ok(Self {
+            tbs: tbs.whole,
+            version,
+            serial,
+            inner_algorithm,
+            issuer,
+            validity,
+            subject,
+            spki,
+            extensions,
+            algorithm,
+            signature: bits(signature).unwrap_or_default(),
+            oddities,
+        })
+    }
+}
+
 /// Shows the subject; the rest is too long for people.
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -203,13 +246,13 @@ impl Version {
 
 /// An extension (RFC 5280 section 4.2), undecoded.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Extension {
+pub struct Extension<B = Bytes> {
     /// The contents of its OBJECT IDENTIFIER.
-    pub oid: Bytes,
+    pub oid: B,
     /// Who does not understand it must reject the certificate.
     pub critical: bool,
     /// The contents of its OCTET STRING.
-    pub value: Bytes,
+    pub value: B,
 }
 
 impl Extension {
@@ -217,12 +260,10 @@ impl Extension {
     pub fn is(&self, oid: ObjectIdentifier) -> bool {
         &self.oid[..] == oid.as_bytes()
     }
+}
 
-    fn list(
-        contents: &[u8],
-        slice: &impl Fn(&[u8]) -> Bytes,
-        oddities: &mut Vec<Oddity>,
-    ) -> Result<Vec<Self>, DerError> {
+impl<'a> Extension<&'a [u8]> {
+    fn list(contents: &'a [u8], oddities: &mut Vec<Oddity>) -> Result<Vec<Self>, DerError> {
         let mut list = Vec::new();
         let mut seen = BTreeSet::new();
         let mut reader = Reader::enter(contents, tag::SEQUENCE)?;
@@ -242,10 +283,13 @@ impl Extension {
                     true
                 }
             };
-            let value = slice(fields.expect(tag::OCTET_STRING)?.value);
-            list.push(Self { oid: slice(oid), critical, value });
+            list.push(Self { oid, critical, value: fields.expect(tag::OCTET_STRING)?.value });
         }
         Ok(list)
+    }
+
+    fn map(&self, slice: &impl Fn(&[u8]) -> Bytes) -> Extension {
+        Extension { oid: slice(self.oid), critical: self.critical, value: slice(self.value) }
     }
 }
 

@@ -38,19 +38,27 @@ pub(crate) mod tag {
 /// Writes one element: a tag and the contents, in parts (X.690 section 8.1).
 pub(crate) fn tlv(tag: u8, contents: &[&[u8]]) -> Vec<u8> {
     let length: usize = contents.iter().map(|part| part.len()).sum();
+    // A tag, and a length that fits into four octets more.
+    let mut element = Vec::with_capacity(length + 6);
+    put_tlv(&mut element, tag, contents);
+    element
+}
+
+/// Writes one element behind others.
+pub(crate) fn put_tlv(elements: &mut Vec<u8>, tag: u8, contents: &[&[u8]]) {
+    let length: usize = contents.iter().map(|part| part.len()).sum();
+    elements.push(tag);
     let octets = length.to_be_bytes();
     let zeros = octets.iter().take_while(|octet| **octet == 0).count();
-    let mut element = vec![tag];
     match octets.get(zeros..) {
-        Some([short @ 0..=0x7f]) => element.push(*short),
-        Some([]) | None => element.push(0),
+        Some([short @ 0..=0x7f]) => elements.push(*short),
+        Some([]) | None => elements.push(0),
         Some(long) => {
-            element.push(0x80 | u8::try_from(long.len()).unwrap_or(0x7f));
-            element.extend(long);
+            elements.push(0x80 | u8::try_from(long.len()).unwrap_or(0x7f));
+            elements.extend(long);
         }
     }
-    contents.iter().for_each(|part| element.extend(*part));
-    element
+    contents.iter().for_each(|part| elements.extend_from_slice(part));
 }
 
 /// Reads one element after the other from a slice.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::der::{Reader, oid_text, tag};
+use super::der::{Reader, oid_text, put_tlv, tag, tlv};
 use super::digest::Digest;
 
 /// Octets of the one-line form; the reference's buffer holds no more.
@@ -76,31 +76,22 @@ impl Name {
     /// Computes the form by which OpenSSL compares names: values as UTF-8, ASCII in lower case,
     /// white space trimmed and collapsed.
     pub fn canonical(&self) -> CanonicalName {
-        let mut rdns: Vec<(usize, Vec<Vec<u8>>)> = Vec::new();
-        for attribute in self.attributes() {
-            let value = match attribute.tag {
-                tag::UTF8_STRING
-                | tag::PRINTABLE_STRING
-                | tag::TELETEX_STRING
-                | tag::IA5_STRING
-                | tag::VISIBLE_STRING
-                | tag::UNIVERSAL_STRING
-                | tag::BMP_STRING => utf8(attribute.tag, attribute.value)
-                    .map(|text| encode(tag::UTF8_STRING, &[&fold(&text)])),
-                _ => None,
-            };
-            let value = value.unwrap_or_else(|| encode(attribute.tag, &[attribute.value]));
-            let element = encode(tag::SEQUENCE, &[&encode(tag::OID, &[attribute.oid]), &value]);
-            match rdns.last_mut() {
-                Some((rdn, set)) if *rdn == attribute.rdn => set.push(element),
-                _ => rdns.push((attribute.rdn, vec![element])),
+        let mut bytes = Vec::with_capacity(self.0.len());
+        let mut attributes = self.attributes().peekable();
+        while let Some(first) = attributes.next() {
+            let element = first.canonical();
+            let mut others = Vec::new();
+            while let Some(other) = attributes.next_if(|other| other.rdn == first.rdn) {
+                others.push(other.canonical());
             }
-        }
-        let mut bytes = Vec::new();
-        for (_, mut set) in rdns {
-            set.sort();
-            let parts: Vec<&[u8]> = set.iter().map(Vec::as_slice).collect();
-            bytes.extend(encode(tag::SET, &parts));
+            if others.is_empty() {
+                put_tlv(&mut bytes, tag::SET, &[&element]);
+                continue;
+            }
+            others.push(element);
+            others.sort();
+            let parts: Vec<&[u8]> = others.iter().map(Vec::as_slice).collect();
+            put_tlv(&mut bytes, tag::SET, &parts);
         }
         CanonicalName(bytes)
     }
@@ -139,6 +130,30 @@ pub enum TextProblem {
 }
 
 impl Attribute<'_> {
+    /// Encodes type and value by the rules of [`Name::canonical`].
+    fn canonical(&self) -> Vec<u8> {
+        let is_text = matches!(
+            self.tag,
+            tag::UTF8_STRING
+                | tag::PRINTABLE_STRING
+                | tag::TELETEX_STRING
+                | tag::IA5_STRING
+                | tag::VISIBLE_STRING
+                | tag::UNIVERSAL_STRING
+                | tag::BMP_STRING
+        );
+        let text = if is_text { utf8(self.tag, self.value) } else { None };
+        let folded = text.as_deref().map(fold);
+        let (tag, value) = match &folded {
+            Some(folded) => (tag::UTF8_STRING, folded.as_slice()),
+            None => (self.tag, self.value),
+        };
+        let mut contents = Vec::with_capacity(self.oid.len() + value.len() + 8);
+        put_tlv(&mut contents, tag::OID, &[self.oid]);
+        put_tlv(&mut contents, tag, &[value]);
+        tlv(tag::SEQUENCE, &[&contents])
+    }
+
     /// Decodes the value for people, as the reference does.
     fn text(&self) -> Result<String, TextProblem> {
         let text = utf8(self.tag, self.value).ok_or(TextProblem::NotText)?;
@@ -158,7 +173,7 @@ impl Attribute<'_> {
 /// Decodes a string by its tag; strings of one octet per character count as Latin-1.
 fn utf8(tag: u8, value: &[u8]) -> Option<String> {
     match tag {
-        tag::UTF8_STRING => String::from_utf8(value.to_vec()).ok(),
+        tag::UTF8_STRING => std::str::from_utf8(value).ok().map(str::to_owned),
         tag::BMP_STRING => {
             let (pairs, rest) = value.as_chunks::<2>();
             let units = pairs.iter().map(|pair| char::from_u32(u16::from_be_bytes(*pair).into()));
@@ -181,31 +196,16 @@ fn utf8(tag: u8, value: &[u8]) -> Option<String> {
 
 /// Folds ASCII to lower case, trims white space and collapses it inside.
 fn fold(text: &str) -> Vec<u8> {
-    let words: Vec<String> = text
-        .split(|c: char| c.is_ascii_whitespace() || c == '\x0b')
-        .filter(|word| !word.is_empty())
-        .map(str::to_ascii_lowercase)
-        .collect();
-    words.join(" ").into_bytes()
-}
-
-/// Encodes an element whose contents are the concatenation of `parts`.
-fn encode(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
-    let length: usize = parts.iter().map(|part| part.len()).sum();
-    let mut bytes = vec![tag];
-    match u8::try_from(length) {
-        Ok(short @ 0..=0x7f) => bytes.push(short),
-        _ => {
-            let octets = length.to_be_bytes();
-            let octets: Vec<u8> = octets.iter().copied().skip_while(|&octet| octet == 0).collect();
-            bytes.push(0x80 | u8::try_from(octets.len()).unwrap_or(0));
-            bytes.extend(octets);
+    let mut folded = Vec::with_capacity(text.len());
+    for word in text.split(|c: char| c.is_ascii_whitespace() || c == '\x0b') {
+        if !word.is_empty() {
+            if !folded.is_empty() {
+                folded.push(b' ');
+            }
+            folded.extend(word.bytes().map(|octet| octet.to_ascii_lowercase()));
         }
     }
-    for part in parts {
-        bytes.extend_from_slice(part);
-    }
-    bytes
+    folded
 }
 
 /// OpenSSL's one-line form: `/` before each relative distinguished name, `+` between its

@@ -1,19 +1,25 @@
-//! Signatures that were verified before, and how many more may be.
+//! What is known of certificates from before: signatures that were verified, and those of issuers
+//! decoded.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256};
+use bytes::Bytes;
 
-use crate::cert::{Certificate, SignatureError};
+use crate::cert::{Certificate, Examined, SignatureError};
 use crate::limits;
 
-/// Remembers which key signed which certificate, because many servers share few intermediates.
+/// Remembers which key signed which certificate, and the certificates above those of servers,
+/// because many servers share few intermediates.
 ///
 /// Only right signatures are remembered, by the digest of key and certificate.
 #[derive(Clone, Debug, Default)]
 pub struct LinkCache {
     known: BTreeSet<[u8; 32]>,
     order: VecDeque<[u8; 32]>,
+    issuers: BTreeMap<Bytes, Arc<Examined>>,
+    issuer_order: VecDeque<Bytes>,
 }
 
 impl LinkCache {
@@ -25,6 +31,24 @@ impl LinkCache {
     /// Tells whether no link is remembered.
     pub fn is_empty(&self) -> bool {
         self.known.is_empty()
+    }
+
+    /// Decodes a certificate that others may have sent too; `None` if it cannot be read.
+    pub(super) fn examine(&mut self, der: &Bytes) -> Option<Arc<Examined>> {
+        if let Some(known) = self.issuers.get(der) {
+            return Some(Arc::clone(known));
+        }
+        let examined = Arc::new(Examined::new(Certificate::parse(der.clone()).ok()?));
+        if der.len() <= limits::ISSUER {
+            self.issuers.insert(der.clone(), Arc::clone(&examined));
+            self.issuer_order.push_back(der.clone());
+            if self.issuer_order.len() > limits::ISSUERS
+                && let Some(oldest) = self.issuer_order.pop_front()
+            {
+                self.issuers.remove(&oldest);
+            }
+        }
+        Some(examined)
     }
 
     fn remember(&mut self, link: [u8; 32]) {

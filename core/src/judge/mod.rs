@@ -106,7 +106,7 @@ impl Shown<'_> {
         let demand = Demand::new(policy, level, tlsa, names);
         let Self { chain: sent, raw_key, is_proved } = self;
         let Some(server) = sent.first() else { return demand.verdict(Status::Anonymous) };
-        let chain = if raw_key { Vec::new() } else { examine(sent) };
+        let chain = if raw_key { Vec::new() } else { examine(sent, links) };
         let mut log = Log::default();
         if !is_proved {
             // Whoever cannot prove to own a key may show anybody's.
@@ -122,16 +122,11 @@ impl Shown<'_> {
 
 /// Decodes what a server sent. Others than its own certificate are passed over if they cannot be
 /// read; without its own there is nothing to judge.
-fn examine(chain: &[Bytes]) -> Vec<Arc<Examined>> {
-    let mut certificates =
-        chain.iter().take(limits::CHAIN).map(|der| Certificate::parse(der.clone()).ok());
-    match certificates.next().flatten() {
-        None => Vec::new(),
-        Some(server) => iter::once(server)
-            .chain(certificates.flatten())
-            .map(|certificate| Arc::new(Examined::new(certificate)))
-            .collect(),
-    }
+fn examine(chain: &[Bytes], links: &mut LinkCache) -> Vec<Arc<Examined>> {
+    let Some((server, issuers)) = chain.split_first() else { return Vec::new() };
+    let Ok(server) = Certificate::parse(server.clone()) else { return Vec::new() };
+    let issuers = issuers.iter().take(limits::CHAIN - 1).filter_map(|der| links.examine(der));
+    iter::once(Arc::new(Examined::new(server))).chain(issuers).collect()
 }
 
 /// Judges an observation again, by another policy and without another connection; `None` if no

@@ -67,7 +67,8 @@ pub enum TlsaFacts {
 
 impl HostFacts {
     pub(crate) fn of(candidate: &Candidate, host: &Host) -> Self {
-        let mut addresses = Vec::new();
+        let count = host.groups().iter().map(|group| group.addresses.len()).sum();
+        let mut addresses = Vec::with_capacity(count);
         for group in host.groups() {
             let tlsa = match &group.association {
                 None | Some(Association::NotWanted) => TlsaFacts::Unknown,

@@ -416,11 +416,18 @@ impl Host {
             | Data::Ptr(_)
             | Data::Other => None,
         };
+        let mut records: Vec<_> = found.data.iter().filter_map(record).collect();
+        records.shrink_to_fit();
+        let text = |name: &Name| {
+            let mut text = name.to_string();
+            text.shrink_to_fit();
+            text
+        };
         TlsaSet {
-            base: base.to_string(),
+            base: text(base),
             query: format!("_{}._tcp.{base}", self.port),
-            owner: found.owner.to_string(),
-            records: found.data.iter().filter_map(record).collect(),
+            owner: text(&found.owner),
+            records,
             excess: found.excess,
         }
     }

@@ -90,8 +90,10 @@ impl Lookup {
         let mut end = self.name.clone();
         loop {
             let data = records.data.iter().filter(|(owner, _)| *owner == end);
-            let data: Vec<_> = data.map(|(_, data)| data.clone()).collect();
+            let mut data: Vec<_> = data.map(|(_, data)| data.clone()).collect();
             if !data.is_empty() {
+                // It is kept for long.
+                data.shrink_to_fit();
                 let secure = self.secure;
                 let found = Found { owner: end, data, excess: records.excess, secure };
                 return Step::Done(Ok(Arc::new(found)), self.ttl);

@@ -204,7 +204,11 @@ impl Resolver {
         let mut started = false;
         while self.chain_queue.is_empty() && self.running.len() < self.at_once && self.has_room(cx)
         {
-            let Some(question) = self.queue.pop_front() else { break };
+            let Some(question) = self.queue.pop_front() else {
+                // It was long if many destinations began at once.
+                self.queue.shrink_to(limits::SCAN_QUESTIONS);
+                break;
+            };
             self.run(cx, &question);
             started = true;
         }

@@ -127,13 +127,6 @@ impl Route {
         route
     }
 
-    /// Begins a route that leads to one known target.
-    pub(crate) fn to(config: &Arc<Config>, target: Arc<Target>) -> Self {
-        let mut route = Self::empty(config);
-        route.phase = Phase::One(Some(target));
-        route
-    }
-
     /// Begins a route that leads nowhere yet.
     fn empty(config: &Arc<Config>) -> Self {
         Self {

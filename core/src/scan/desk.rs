@@ -11,9 +11,9 @@ use crate::context::{Cx, Owner};
 use crate::limits;
 use crate::machine::{Endpoint, Input, Stop};
 use crate::report::{Report, Step, StepProblem};
-use crate::resolve::{Route, Target};
+use crate::resolve::Target;
 use crate::time::Instant;
-use crate::visit::{Visit, offer};
+use crate::visit::{Visit, Way, offer};
 
 use super::lanes::{Address, ErrandId, Lanes};
 
@@ -250,11 +250,11 @@ impl Desk {
                 visit
             }
             State::Waiting(_) | State::Running(_) => {
-                let route = Route::to(&errand.config, errand.target.clone());
+                let way = Way::Known(Some(errand.target.clone()));
                 let (config, keys) = (Arc::clone(&errand.config), errand.keys);
                 Box::new(match errand.held {
-                    true => Visit::start_held(cx, config, route),
-                    false => Visit::start(cx, config, keys, route),
+                    true => Visit::start_held(cx, config, way),
+                    false => Visit::start(cx, config, keys, way),
                 })
             }
         });

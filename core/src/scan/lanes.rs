@@ -144,6 +144,9 @@ impl Lanes {
             }
             host.running += 1;
             let id = lane.waiting.pop_front()?.id;
+            if lane.waiting.is_empty() {
+                lane.waiting = VecDeque::new();
+            }
             self.rate.take(now);
             self.change(random, &address, |lane| lane.running += 1);
             return Some(id);

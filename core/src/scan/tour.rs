@@ -274,7 +274,9 @@ impl Tour {
         }
         let report = call.own(cx, &self.config, report, shared);
         let observation = report.sessions.last().map(|last| &last.observation);
-        let shown = observation.and_then(|it| it.tls.as_deref()).and_then(ServerKeys::shown_by);
+        let facts = observation.and_then(|it| it.tls.as_deref());
+        // Only who asks for both kinds of keys wants to know.
+        let shown = facts.filter(|_| self.manner.both_keys).and_then(ServerKeys::shown_by);
         let first = self.first_of(at);
         // Whatever else went wrong may be due to the connection beside it.
         let refused = observation.and_then(|it| it.handshake_error.as_ref());
@@ -388,6 +390,10 @@ impl Tour {
         match desk.request(cx, client, &target, &self.config, keys) {
             Requested::Asked(errand) => {
                 let state = Calling::Waiting(errand);
+                if self.calls.is_empty() {
+                    // Most destinations have one server.
+                    self.calls.reserve_exact(1);
+                }
                 self.calls.push(Call { number, target, keys, beside: None, state });
             }
             Requested::Seen(report) => {

@@ -62,18 +62,25 @@ impl ReplyReader {
         let end = self.unread.iter().position(|byte| *byte == b'\n');
         let piece = &self.unread[..end.unwrap_or(self.unread.len())];
         let room = limits::REPLY_LINE - self.line.len();
-        self.line.extend_from_slice(&piece[..piece.len().min(room)]);
+        let piece = &piece[..piece.len().min(room)];
         let Some(end) = end else {
+            self.line.extend_from_slice(piece);
             self.unread.clear();
             return Ok(None);
         };
+        let raw = match self.line.is_empty() {
+            true => Bytes::copy_from_slice(without_crs(piece)),
+            false => {
+                self.line.extend_from_slice(piece);
+                Bytes::copy_from_slice(without_crs(&std::mem::take(&mut self.line)))
+            }
+        };
         self.unread.advance(end + 1);
-        let raw = std::mem::take(&mut self.line);
         self.lines += 1;
         if self.lines > limits::REPLY_LINES {
             return Err(TooManyLines);
         }
-        Ok(Some(self.take_line(&raw)))
+        Ok(Some(self.take_line(raw)))
     }
 
     /// Counts the octets received and held.
@@ -89,9 +96,7 @@ impl ReplyReader {
         dropped
     }
 
-    fn take_line(&mut self, raw: &[u8]) -> Line {
-        let crs = raw.iter().rev().take_while(|byte| **byte == b'\r').count();
-        let raw = &raw[..raw.len() - crs];
+    fn take_line(&mut self, raw: Bytes) -> Line {
         let digits = raw.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let code = if digits == 3 {
             raw[..3].iter().fold(0, |code, digit| code * 10 + u16::from(digit - b'0'))
@@ -99,21 +104,30 @@ impl ReplyReader {
             0
         };
         let more = raw.get(digits) == Some(&b'-');
-        let text = &raw[digits + usize::from(more)..];
+        let text = raw.slice(digits + usize::from(more)..);
         let blanks = text.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-        let text = &text[blanks..];
+        let text = text.slice(blanks..);
+        if !more && self.lines == 1 {
+            self.lines = 0;
+            return Line { reply: Some(Reply { code, text: text.clone() }), raw, text };
+        }
         if self.text.len() < limits::REPLY_TEXT {
             if self.lines > 1 {
                 self.text.push(b'\n');
             }
-            self.text.extend_from_slice(text);
+            self.text.extend_from_slice(&text);
         }
         let reply = (!more).then(|| {
             self.lines = 0;
             Reply { code, text: std::mem::take(&mut self.text).into() }
         });
-        Line { raw: Bytes::copy_from_slice(raw), text: Bytes::copy_from_slice(text), reply }
+        Line { raw, text, reply }
     }
+}
+
+fn without_crs(line: &[u8]) -> &[u8] {
+    let crs = line.iter().rev().take_while(|byte| **byte == b'\r').count();
+    &line[..line.len() - crs]
 }
 
 #[cfg(test)]

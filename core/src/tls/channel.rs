@@ -27,7 +27,7 @@ pub(crate) struct Channel {
     engine: Engine,
     state: State,
     watch: Watch,
-    watcher: Option<Watcher>,
+    watcher: Option<Box<Watcher>>,
     /// What arrived in one read behind something that the session may want to answer first.
     waiting: Bytes,
     /// Each step is told, for a trace.
@@ -87,7 +87,7 @@ impl Channel {
             engine,
             state: State::Handshaking,
             watch,
-            watcher: Watcher::new(watch),
+            watcher: Watcher::new(watch).map(Box::new),
             waiting: Bytes::new(),
             recorded: setup.repeatable,
         };
@@ -190,7 +190,9 @@ impl Channel {
             Engine::Library(tunnel) => tunnel.buffered(),
             Engine::Tape(_) => 0,
         };
-        incoming + self.waiting.len() + self.watcher.as_ref().map_or(0, Watcher::buffered)
+        incoming
+            + self.waiting.len()
+            + self.watcher.as_ref().map_or(0, |watcher| watcher.buffered())
     }
 
     /// Passes on what came of a call, with what there is to note behind what was noted before it.

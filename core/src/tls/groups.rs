@@ -7,17 +7,17 @@ use rustls::{Error, NamedGroup, PeerMisbehaved};
 
 use crate::report::Group;
 
-use super::hybrid::SeededHybrid;
+use super::hybrid::Hybrid;
 use super::loan;
 
 /// Finds the implementation of a group.
 ///
-/// X25519MLKEM768 is the library's own, whose secrets come from the system, unless the run is to be
-/// `repeatable`.
+/// The ML-KEM half of X25519MLKEM768 is the library's, whose secrets come from the system, unless
+/// the run is to be `repeatable`.
 pub(super) fn implementation(group: Group, repeatable: bool) -> &'static dyn SupportedKxGroup {
     match group {
-        Group::X25519MlKem768 if repeatable => &SeededHybrid,
-        Group::X25519MlKem768 => rustls::crypto::aws_lc_rs::kx_group::X25519MLKEM768,
+        Group::X25519MlKem768 if repeatable => &Hybrid::Seeded,
+        Group::X25519MlKem768 => &Hybrid::Library,
         Group::X25519 => &X25519,
         Group::Secp256r1 => &SECP256R1,
         Group::Secp384r1 => &SECP384R1,

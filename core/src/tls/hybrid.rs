@@ -1,31 +1,47 @@
-//! X25519MLKEM768 whose secrets come from the connection's own generator, for runs that repeat.
+//! X25519MLKEM768, small while it waits for the server, and from the connection's own generator in
+//! runs that repeat.
 
+use aws_lc_rs::kem::{self, ML_KEM_768};
 use ml_kem::kem::Decapsulate as _;
 use ml_kem::ml_kem_768::DecapsulationKey;
 use ml_kem::{KeyExport as _, Seed};
 use rustls::crypto::{ActiveKeyExchange, SharedSecret, SupportedKxGroup};
 use rustls::ffdhe_groups::FfdheGroup;
 use rustls::{Error, NamedGroup, PeerMisbehaved, ProtocolVersion};
+use zeroize::Zeroizing;
 
 use super::groups::X25519;
 use super::loan;
 
-/// Octets of an ML-KEM-768 ciphertext (FIPS 203 section 8).
+/// Octets of an ML-KEM-768 encapsulation key (FIPS 203 section 8).
+const PUBLIC: usize = 1184;
+
+/// Octets of an ML-KEM-768 ciphertext.
 const CIPHERTEXT: usize = 1088;
+
+/// Octets of a decapsulation key before the encapsulation key that it holds (FIPS 203 section 7.1).
+const HEAD: usize = 1152;
 
 /// The group (draft-ietf-tls-ecdhe-mlkem section 4): ML-KEM-768 stands before X25519 in shares and
 /// in the secret.
 #[derive(Debug)]
-pub(super) struct SeededHybrid;
+pub(super) enum Hybrid {
+    /// ML-KEM by the library, whose secrets come from the system.
+    Library,
+    /// All secrets come from the connection's own generator.
+    Seeded,
+}
 
-impl SupportedKxGroup for SeededHybrid {
+impl SupportedKxGroup for Hybrid {
     fn start(&self) -> Result<Box<dyn ActiveKeyExchange>, Error> {
         let classical = X25519.start()?;
-        let mut seed = Seed::default();
-        loan::borrow(|loan| loan.random.fill(&mut seed)).ok_or(Error::FailedToGetRandomBytes)?;
-        let post_quantum = DecapsulationKey::from_seed(seed);
-        let mut share = post_quantum.encapsulation_key().to_bytes().to_vec();
+        let mut share = Vec::with_capacity(PUBLIC + classical.pub_key().len());
+        let post_quantum = match self {
+            Self::Library => PostQuantum::generate(&mut share),
+            Self::Seeded => PostQuantum::draw(&mut share),
+        };
         share.extend_from_slice(classical.pub_key());
+        let post_quantum = post_quantum.ok_or(Error::FailedToGetRandomBytes)?;
         Ok(Box::new(HybridExchange { classical, post_quantum, share }))
     }
 
@@ -42,10 +58,51 @@ impl SupportedKxGroup for SeededHybrid {
     }
 }
 
+/// The key that takes the ML-KEM half of the server's share.
+enum PostQuantum {
+    /// The library's, in as few octets as can be: thousands of connections wait at once. It lacks
+    /// the encapsulation key, which is in our share.
+    Packed(Zeroizing<Box<[u8]>>),
+    Seeded(Box<DecapsulationKey>),
+}
+
+impl PostQuantum {
+    /// Makes a key, and puts what the server needs into the share.
+    fn generate(share: &mut Vec<u8>) -> Option<Self> {
+        let key = kem::DecapsulationKey::generate(&ML_KEM_768).ok()?;
+        let public = key.encapsulation_key().ok()?.key_bytes().ok()?;
+        let secret = key.key_bytes().ok()?;
+        let (head, rest) = secret.as_ref().split_at_checked(HEAD)?;
+        let tail = rest.strip_prefix(public.as_ref())?;
+        share.extend_from_slice(public.as_ref());
+        Some(Self::Packed(Zeroizing::new([head, tail].concat().into())))
+    }
+
+    fn draw(share: &mut Vec<u8>) -> Option<Self> {
+        let mut seed = Seed::default();
+        loan::borrow(|loan| loan.random.fill(&mut seed))?;
+        let key = DecapsulationKey::from_seed(seed);
+        share.extend_from_slice(&key.encapsulation_key().to_bytes());
+        Some(Self::Seeded(Box::new(key)))
+    }
+
+    fn decapsulate(&self, share: &[u8], ciphertext: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Self::Packed(packed) => {
+                let (head, tail) = packed.split_at_checked(HEAD)?;
+                let secret = Zeroizing::new([head, share.get(..PUBLIC)?, tail].concat());
+                let key = kem::DecapsulationKey::new(&ML_KEM_768, &secret).ok()?;
+                Some(key.decapsulate(ciphertext.into()).ok()?.as_ref().to_vec())
+            }
+            Self::Seeded(key) => Some(key.decapsulate(ciphertext.try_into().ok()?).to_vec()),
+        }
+    }
+}
+
 /// A key exchange under way.
 struct HybridExchange {
     classical: Box<dyn ActiveKeyExchange>,
-    post_quantum: DecapsulationKey,
+    post_quantum: PostQuantum,
     share: Vec<u8>,
 }
 
@@ -53,8 +110,8 @@ impl ActiveKeyExchange for HybridExchange {
     fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, Error> {
         let invalid = || Error::from(PeerMisbehaved::InvalidKeyShare);
         let (ciphertext, point) = peer.split_at_checked(CIPHERTEXT).ok_or_else(invalid)?;
-        let ciphertext = ciphertext.try_into().map_err(|_| invalid())?;
-        let mut secret = self.post_quantum.decapsulate(ciphertext).to_vec();
+        let secret = self.post_quantum.decapsulate(&self.share, ciphertext);
+        let mut secret = secret.ok_or_else(invalid)?;
         secret.extend_from_slice(self.classical.complete(point)?.secret_bytes());
         Ok(SharedSecret::from(secret))
     }

@@ -19,7 +19,7 @@ use super::key_log::Secret;
 use super::sessions::Sessions;
 
 thread_local! {
-    static LENT: RefCell<Option<Loan>> = const { RefCell::new(None) };
+    static LENT: RefCell<Option<Box<Loan>>> = const { RefCell::new(None) };
 }
 
 /// The belongings of one connection that rustls works with.
@@ -63,7 +63,7 @@ impl Record {
 }
 
 /// Lends `loan` to this thread while `call` runs. The loan is `None` only inside such a call.
-pub(super) fn lend<T>(loan: &mut Option<Loan>, call: impl FnOnce() -> T) -> T {
+pub(super) fn lend<T>(loan: &mut Option<Box<Loan>>, call: impl FnOnce() -> T) -> T {
     LENT.set(loan.take());
     let result = call();
     *loan = LENT.take();
@@ -72,5 +72,5 @@ pub(super) fn lend<T>(loan: &mut Option<Loan>, call: impl FnOnce() -> T) -> T {
 
 /// Works with what is lent to this thread at the moment; `None` if nothing is.
 pub(super) fn borrow<T>(work: impl FnOnce(&mut Loan) -> T) -> Option<T> {
-    LENT.with_borrow_mut(|lent| lent.as_mut().map(work))
+    LENT.with_borrow_mut(|lent| lent.as_deref_mut().map(work))
 }

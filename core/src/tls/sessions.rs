@@ -136,7 +136,7 @@ impl fmt::Display for SessionKey {
 pub(crate) struct Sessions {
     /// Sessions may be stored and used at all.
     enabled: bool,
-    tls12: Option<Tls12ClientSessionValue>,
+    tls12: Option<Box<Tls12ClientSessionValue>>,
     /// The newest last.
     tls13: VecDeque<Tls13ClientSessionValue>,
     /// How many sessions were stored so far.
@@ -176,13 +176,13 @@ impl ClientSessionStore for LentSessions {
 
     fn set_tls12_session(&self, _: ServerName<'static>, value: Tls12ClientSessionValue) {
         with(|sessions| {
-            sessions.tls12 = Some(value);
+            sessions.tls12 = Some(Box::new(value));
             sessions.stored += 1;
         });
     }
 
     fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
-        with(|sessions| sessions.tls12.clone()).flatten()
+        with(|sessions| sessions.tls12.as_deref().cloned()).flatten()
     }
 
     fn remove_tls12_session(&self, _: &ServerName<'static>) {

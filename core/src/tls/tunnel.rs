@@ -38,7 +38,7 @@ pub(super) struct Tunnel {
     closing: bool,
     open: bool,
     handshake_octets: usize,
-    loan: Option<Loan>,
+    loan: Option<Box<Loan>>,
     setup: Arc<Setup>,
 }
 
@@ -65,7 +65,7 @@ impl Tunnel {
     ) -> Result<(Self, Flow), TlsError> {
         let identity = setup.identity.clone();
         let record = Record { watch, ..Record::default() };
-        let mut loan = Some(Loan { random, wall_time, sessions, identity, record });
+        let mut loan = Some(Box::new(Loan { random, wall_time, sessions, identity, record }));
         let conn = lend(&mut loan, || {
             UnbufferedClientConnection::new(setup.config.clone(), setup.server_name.clone())
         })
@@ -190,7 +190,7 @@ impl Tunnel {
 
     /// Takes out what was noted while rustls ran. In TLS 1.2 all of it was on the wire too.
     fn disclose(&mut self, flow: &mut Flow) {
-        let Some(Loan { record, sessions, .. }) = &mut self.loan else { return };
+        let Some(Loan { record, sessions, .. }) = self.loan.as_deref_mut() else { return };
         flow.secrets.append(&mut record.secrets);
         flow.signed.append(&mut record.signed);
         let disclosures = std::mem::take(&mut record.disclosures);

@@ -72,11 +72,8 @@ impl Witness {
         let result = if self.raw_keys {
             verify_handshake(scheme, version, end_entity, message, signed.signature())
         } else {
-            match Certificate::parse(Bytes::copy_from_slice(end_entity)) {
-                Ok(certificate) => {
-                    let spki = certificate.spki();
-                    verify_handshake(scheme, version, spki, message, signed.signature())
-                }
+            match Certificate::find_spki(end_entity) {
+                Ok(spki) => verify_handshake(scheme, version, spki, message, signed.signature()),
                 Err(_) => Err(SignatureError::UnsupportedKey),
             }
         };

@@ -74,7 +74,9 @@ impl Transport {
             Progress::Connected => State::Connected,
             Progress::Connecting => State::Connecting,
         };
-        Ok(Self { id, socket: Arc::new(socket), state, queue: VecDeque::new() })
+        // Seldom does more than one item wait.
+        let queue = VecDeque::with_capacity(1);
+        Ok(Self { id, socket: Arc::new(socket), state, queue })
     }
 
     /// Lends the socket, to wait for it.

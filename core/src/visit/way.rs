@@ -1,0 +1,48 @@
+//! Where a visit finds its servers.
+
+use std::sync::Arc;
+
+use crate::context::Cx;
+use crate::resolve::{NextTarget, Route, RouteFacts, Target};
+use crate::time::Instant;
+
+/// Where servers come from.
+#[derive(Debug)]
+pub(crate) enum Way {
+    /// They are looked up.
+    Search(Box<Route>),
+    /// There is one, and somebody else keeps what is known of the way there; it is taken out.
+    Known(Option<Arc<Target>>),
+}
+
+impl Way {
+    pub(super) fn next_target(&mut self, cx: &mut Cx) -> NextTarget {
+        match self {
+            Self::Search(route) => route.next_target(cx),
+            Self::Known(target) => {
+                target.take().map_or(NextTarget::Exhausted(None), NextTarget::Ready)
+            }
+        }
+    }
+
+    pub(super) fn deadline(&self) -> (Instant, &'static str) {
+        match self {
+            Self::Search(route) => route.deadline(),
+            Self::Known(_) => (Instant::NEVER, "for nothing"),
+        }
+    }
+
+    pub(super) fn facts(&self) -> RouteFacts {
+        match self {
+            Self::Search(route) => route.facts(),
+            Self::Known(_) => RouteFacts::default(),
+        }
+    }
+
+    pub(super) fn stop(&mut self, cx: &mut Cx) {
+        match self {
+            Self::Search(route) => route.stop(cx),
+            Self::Known(target) => *target = None,
+        }
+    }
+}
