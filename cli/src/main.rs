@@ -38,6 +38,10 @@ use crate::printer::Printer;
 use crate::program::Program;
 use crate::settings::SettingError;
 
+/// Scans make many small allocations, and this allocator is the cheapest for them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let mut arguments = env::args_os();
     let program = arguments.next().unwrap_or_default();

@@ -38,6 +38,10 @@ use tlsfinger_tests::farm::{Farm, Host, Kind, Pki, Size};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
+/// That of the command line program; for the floors too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<()> {
     let words: Vec<_> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     if let [word, servers] = &words[..]
@@ -56,14 +60,24 @@ fn main() -> Result<()> {
     if wants("shared") {
         shared()?;
     }
-    if wants("silent") {
-        silent()?;
+    // Memory is measured in processes of their own: what one gave back counts for the next.
+    for part in PARTS {
+        if wants(part.split('-').next().unwrap_or_default()) && !words.contains(&(*part).to_owned())
+        {
+            Command::new(std::env::current_exe()?).arg(part).status()?;
+        }
     }
-    if wants("queue") {
-        queue()?;
+    match words.first().map(String::as_str) {
+        Some("silent-hybrid") => silent("post-quantum", Group::ALL.to_vec()),
+        Some("silent-classic") => silent("classic", vec![Group::X25519, Group::Secp256r1]),
+        Some("queue-10000") => queue(10_000),
+        Some("queue-100000") => queue(100_000),
+        Some(_) | None => Ok(()),
     }
-    Ok(())
 }
+
+/// What runs in a process of its own.
+const PARTS: &[&str] = &["silent-hybrid", "silent-classic", "queue-10000", "queue-100000"];
 
 /// CPU for each probe of distinct servers, beside the floors.
 fn cpu() -> Result<()> {
@@ -110,6 +124,8 @@ fn cpu() -> Result<()> {
     println!("  ratio user / chain floor     {}", column(&|row| row.2.user / row.0));
     println!("  ratio again / signature      {}", column(&|row| row.3.user / row.1));
     println!("  probes a second              {}", column(&|row| row.4));
+    let allowed = |row: &Row| 2e6 / (row.2.all + row.3.all);
+    println!("  of what the CPU allows       {}", column(&|row| row.4 / allowed(row)));
     Ok(())
 }
 
@@ -164,56 +180,50 @@ fn shared() -> Result<()> {
 }
 
 /// Memory of probes whose servers fall silent after the ClientHello.
-fn silent() -> Result<()> {
-    for (groups, what) in
-        [(Group::ALL.to_vec(), "post-quantum"), (vec![Group::X25519, Group::Secp256r1], "classic")]
-    {
-        let probes = u32::try_from(raise_descriptor_limit().saturating_sub(100)).unwrap_or(10_000);
-        let probes = probes.min(10_000);
-        let farm = FarmProcess::start(probes)?;
-        let mut scan = farm.scan(Level::Dane, unlimited());
-        scan.probe.policy.groups = Groups(groups);
-        scan.probe.command_timeout = Duration::from_secs(600);
-        let base = Memory::now()?;
-        let names = (0..probes).map(|number| domain(number, Kind::Silent, farm.port));
-        // When nothing more happens, all wait for their servers.
-        let (sender, memory) = std::sync::mpsc::channel();
-        let watch = move |handle: tlsfinger_blocking::Handle| {
-            let mut before = Memory(0);
-            loop {
-                std::thread::sleep(Duration::from_secs(2));
-                let now = Memory::now().unwrap_or(before);
-                if now.0 > base.0 + 1000 && now.0.abs_diff(before.0) < 64 {
-                    handle.give(Input::Stop(Stop::Now));
-                    return sender.send(now).unwrap_or_default();
-                }
-                before = now;
+fn silent(what: &str, groups: Vec<Group>) -> Result<()> {
+    let probes = u32::try_from(raise_descriptor_limit().saturating_sub(100)).unwrap_or(10_000);
+    let probes = probes.min(10_000);
+    let farm = FarmProcess::start(probes)?;
+    let mut scan = farm.scan(Level::Dane, unlimited());
+    scan.probe.policy.groups = Groups(groups);
+    scan.probe.command_timeout = Duration::from_secs(600);
+    let base = Memory::now()?;
+    let names = (0..probes).map(|number| domain(number, Kind::Silent, farm.port));
+    // When nothing more happens, all wait for their servers.
+    let (sender, memory) = std::sync::mpsc::channel();
+    let watch = move |handle: tlsfinger_blocking::Handle| {
+        let mut before = Memory(0);
+        loop {
+            std::thread::sleep(Duration::from_secs(2));
+            let now = Memory::now().unwrap_or(before);
+            if now.0 > base.0 + 1000 && now.0.abs_diff(before.0) < 64 {
+                handle.give(Input::Stop(Stop::Now));
+                return sender.send(now).unwrap_or_default();
             }
-        };
-        run_watched(scan, names, |_| {}, watch)?;
-        let each = (memory.recv()?.0 - base.0) as f64 / f64::from(probes);
-        println!("silent: {probes} at once, {what}: {each:.1} KiB resident each");
-    }
+            before = now;
+        }
+    };
+    run_watched(scan, names, |_| {}, watch)?;
+    let each = (memory.recv()?.0 - base.0) as f64 / f64::from(probes);
+    println!("silent: {probes} at once, {what}: {each:.1} KiB resident each");
     Ok(())
 }
 
 /// Memory while a long list waits.
-fn queue() -> Result<()> {
-    for domains in [10_000_u32, 100_000] {
-        let farm = FarmProcess::start(100)?;
-        let scan = farm.scan(Level::Dane, ScanLimits::default());
-        let base = Memory::now()?;
-        let mut most = base;
-        let names = (0..domains).map(|number| domain(number, Kind::Good, farm.port));
-        let mut count = 0_u32;
-        run(scan, names, |_| {
-            count += 1;
-            if count.is_multiple_of(500) {
-                most = most.max(Memory::now().unwrap_or(base));
-            }
-        })?;
-        println!("queue: {domains} destinations: {} KiB beyond the base", most.0 - base.0);
-    }
+fn queue(domains: u32) -> Result<()> {
+    let farm = FarmProcess::start(100)?;
+    let scan = farm.scan(Level::Dane, ScanLimits::default());
+    let base = Memory::now()?;
+    let mut most = base;
+    let names = (0..domains).map(|number| domain(number, Kind::Good, farm.port));
+    let mut count = 0_u32;
+    run(scan, names, |_| {
+        count += 1;
+        if count.is_multiple_of(500) {
+            most = most.max(Memory::now().unwrap_or(base));
+        }
+    })?;
+    println!("queue: {domains} destinations: {} KiB beyond the base", most.0 - base.0);
     Ok(())
 }
 

@@ -9,9 +9,13 @@ use std::thread::{self, JoinHandle};
 use domain::base::iana::{Class, Rcode, Rtype};
 use domain::base::{Message, MessageBuilder, Name, ToName, Ttl, UnknownRecordData};
 use domain::rdata::dnssec::RtypeBitmap;
+use rustix::net::sockopt;
 
 use super::{Host, Kind, World};
 use crate::signer::{Signer, Validity};
+
+/// Octets of questions that may wait.
+const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// Makes the key that signs all names: they are all in the root zone.
 pub(super) fn signer() -> Signer {
@@ -31,6 +35,8 @@ impl Names {
     /// Starts it on 127.0.0.1.
     pub(super) fn start(world: &Arc<World>) -> io::Result<Self> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, world.size.names_port))?;
+        // A scan asks much at once; the system gives as much of it as it allows.
+        sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER)?;
         let address = socket.local_addr()?;
         let stopping = Arc::new(AtomicBool::new(false));
         let (world, stopped) = (Arc::clone(world), Arc::clone(&stopping));
