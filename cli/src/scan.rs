@@ -431,6 +431,7 @@ impl Ticker {
             let seconds = self.began.elapsed().as_secs_f64();
             let progress = self.shared.progress();
             let (done, failed) = (progress.tally.done(), progress.tally.failed());
+            let passed = progress.tally.lines.get(feed::DONE).copied().unwrap_or_default();
             let in_hand = self.shared.window.open();
             let gauges = Gauges {
                 began: self.wall_time,
@@ -443,7 +444,7 @@ impl Ticker {
             let text = is_due.then(|| metrics::text(&progress.tally, &gauges));
             drop(progress);
             let lines = gauges.lines.saturating_sub(in_hand);
-            self.shared.screen.show(lines, done as f64 / seconds.max(0.001), failed);
+            self.shared.screen.show(lines, passed, done as f64 / seconds.max(0.001), failed);
             if let (Some(path), Some(text)) = (&self.metrics, text)
                 && let Err(error) = metrics::write(path, &text)
             {

@@ -123,11 +123,14 @@ impl<R: BufRead> Feed<R> {
         };
         match (is_new, done.has(line, entry)) {
             (false, _) => Some("duplicate"),
-            (true, true) => Some("done before"),
+            (true, true) => Some(DONE),
             (true, false) => None,
         }
     }
 }
+
+/// What lines are whose destination has a record already.
+pub(crate) const DONE: &str = "done before";
 
 /// What lines are that are no destinations.
 pub(crate) const BAD: &str = "bad";

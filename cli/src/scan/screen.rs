@@ -1,6 +1,7 @@
 //! What a person sees while a scan runs: messages, and on a terminal how far it is.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -13,6 +14,8 @@ use crate::program::Program;
 pub(crate) struct Screen {
     bar: ProgressBar,
     program: Program,
+    /// Lines that were passed over when it was last shown.
+    passed: AtomicU64,
 }
 
 impl Screen {
@@ -32,12 +35,18 @@ impl Screen {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(250));
-        Self { bar, program: program.clone() }
+        bar.set_message("beginning");
+        Self { bar, program: program.clone(), passed: AtomicU64::new(0) }
     }
 
-    /// Tells how far it is: lines that are done with, records in a second, failures.
-    pub(crate) fn show(&self, lines: u64, rate: f64, failed: u64) {
+    /// Tells how far it is: lines that are done with, those of them that were only passed over, records
+    /// in a second, failures.
+    pub(crate) fn show(&self, lines: u64, passed: u64, rate: f64, failed: u64) {
         self.bar.set_position(lines);
+        // The time that is left is not told from lines that take none.
+        if self.passed.swap(passed, Ordering::Relaxed) != passed {
+            self.bar.reset_eta();
+        }
         self.bar.set_message(format!("{rate:.0} a second, {failed} failed"));
     }
 

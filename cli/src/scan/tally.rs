@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use tlsfinger_core::config::Level;
 use tlsfinger_core::judge::{Conclusion, Match};
 use tlsfinger_core::report::{Outcome, Report, Session, Step};
 
@@ -49,11 +50,11 @@ impl Tally {
             count(&mut self.failures, step_word(Step::Connect));
         }
         for session in report.counting_sessions() {
-            self.add_session(session);
+            self.add_session(session, report.level);
         }
     }
 
-    fn add_session(&mut self, session: &Session) {
+    fn add_session(&mut self, session: &Session, level: Level) {
         self.sessions += 1;
         self.shared += u64::from(session.shared);
         let observation = &session.observation;
@@ -88,6 +89,8 @@ impl Tally {
             count(&mut self.failures, step_word(Step::Handshake));
         } else if let Some((step, _)) = observation.problems.first() {
             count(&mut self.failures, step_word(*step));
+        } else if session.conclusion(level) == Conclusion::NoStartTls {
+            count(&mut self.failures, step_word(Step::StartTls));
         }
     }
 

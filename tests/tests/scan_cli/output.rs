@@ -170,6 +170,7 @@ fn numbers_for_prometheus() {
     assert_eq!(value("verdicts_total{status=\"Untrusted\"}"), Some(2.0));
     assert_eq!(value("dane_total{state=\"not matched\"}"), Some(1.0));
     assert_eq!(value("failures_total{stage=\"lookup\"}"), Some(1.0));
+    assert_eq!(value("failures_total{stage=\"starttls\"}"), Some(1.0));
     let all = metrics.iter().filter(|(name, _)| name.contains("destinations_total"));
     assert_eq!(all.map(|(_, value)| *value as u32).sum::<u32>(), 13);
     // Nothing is left of the files that it was written to at first.
