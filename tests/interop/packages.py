@@ -7,7 +7,7 @@ from shell import sh
 WANTED = """
     postfix exim4-daemon-light sendmail-bin dovecot-lmtpd
     nsd unbound ldnsutils
-    time
+    gnutls-bin time
 """.split()
 
 # Accounts that the install scripts of the packages would have made.

@@ -5,6 +5,7 @@
 //! where a skipped test is a failure.
 
 mod hygiene;
+mod legacy;
 mod names;
 mod scout;
 mod servers;

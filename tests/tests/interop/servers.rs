@@ -43,6 +43,13 @@ impl Servers {
         blocking
     }
 
+    /// Runs a probe and gives its exit status.
+    pub(crate) fn status(&self, arguments: &str) -> Option<i32> {
+        let words = OPTIONS.split_whitespace().chain(arguments.split_whitespace());
+        let output = Command::new(&self.program).args(words).output().expect("it runs");
+        output.status.code()
+    }
+
     /// Runs posttls-finger, and gives its lines.
     pub(crate) fn reference(&self, arguments: &str) -> Vec<String> {
         let lines = run(Path::new("/usr/sbin/posttls-finger"), &format!("{OPTIONS} {arguments}"));
