@@ -50,6 +50,10 @@ pub const CLIENT_CONFIGS: usize = 16;
 /// 300, an ordinary one 40.
 pub const ENUMERATION: usize = 400;
 
+/// Chains of certificates that an enumeration keeps of a server: one for each kind of key, and for
+/// clients without a server name. Each may have [`HANDSHAKE`] octets.
+pub const ENUMERATED_CHAINS: usize = 8;
+
 /// Connections of one enumeration that may come to nothing before it gives up: the server has had
 /// enough.
 pub const ENUMERATION_FAILURES: usize = 8;

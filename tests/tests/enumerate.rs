@@ -1,5 +1,6 @@
 //! `--enumerate`: everything that a server accepts is found, with few connections and not all at once.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -11,8 +12,8 @@ use tlsfinger_core::tls::scout::Protocol;
 use tlsfinger_core::trace::{Fidelity, Header, Recorded, Trace};
 use tlsfinger_core::{Enumerator, Output, limits};
 use tlsfinger_tests::certs::{self, KeyType};
-use tlsfinger_tests::peer::{Answer, Legacy, Refusal, Script, Tickets, TlsSetup};
-use tlsfinger_tests::world::{Link, Run, World};
+use tlsfinger_tests::peer::{Answer, Host, Legacy, Refusal, Script, Tickets, TlsSetup};
+use tlsfinger_tests::world::{How, Link, Run, World};
 use tlsfinger_tests::{playbook, setting};
 
 const PAUSE: Duration = Duration::from_millis(100);
@@ -42,6 +43,15 @@ fn server() -> Legacy {
         versions: vec![0x301, 0x302, 0x303, 0x304],
         groups: vec![24, 29, 0x11ec, 23, 19],
         ..Legacy::new(0x303, &[0x1303, 0xc02f, 0x1301, 0x009f, 0x0035, 0xc013, 0x0005, 0x000a])
+    }
+}
+
+/// A server of TLS 1.2 that has CBC suites only, so that scouts find all that there is.
+fn both() -> Legacy {
+    Legacy {
+        versions: vec![0x302, 0x303],
+        groups: vec![24, 29, 23],
+        ..Legacy::new(0x303, &[0xc014, 0x009f, 0x0035, 0xc013, 0x0005, 0x000a])
     }
 }
 
@@ -258,6 +268,82 @@ fn signatures_and_certificates_of_tls_13() {
     let tls = TlsSetup::only_13().tickets(Tickets::None);
     let run = run(&setting::config(), Script::smtp().tls(tls));
     assert_eq!(found(&run).version(Protocol::TLS13).unwrap().schemes, [0x0403]);
+}
+
+#[test]
+fn a_connection_that_breaks_loses_nothing() {
+    let config = setting::config();
+    // Each connection meets the same server, one of them over a link that breaks.
+    let server = both();
+    let in_turn = |broken: Option<(usize, u64, How)>| {
+        let (count, server) = (Cell::new(0), server.clone());
+        World::new(enumerator(&config))
+            .host(setting::HOST, ["192.0.2.1"])
+            .elsewhere(move |_| {
+                let number = count.replace(count.get() + 1);
+                let link = match broken {
+                    Some((at, octets, how)) if at == number => Link::default().cut_in(octets, how),
+                    Some(_) | None => Link::default(),
+                };
+                Some((link, server.accept()))
+            })
+            .run()
+    };
+    let whole = in_turn(None);
+    let usual = found(&whole);
+    assert!(usual.connections > 15 && usual.failures == 0);
+    let ids = whole.outputs().filter_map(|(_, output)| match output {
+        Output::Open(id, _) => Some(id.0),
+        _ => None,
+    });
+    for (number, id) in ids.enumerate().skip(1) {
+        let octets = whole.received(id).len() as u64;
+        // At once, in the greeting, in the dialogue, and wherever else it gets to.
+        for at in [0, 5, octets / 3, octets / 2, octets - 1] {
+            let how = [How::End, How::Reset][number % 2];
+            let run = in_turn(Some((number, at, how)));
+            let found = found(&run);
+            let what = || format!("connection {number} at octet {at} of {octets}");
+            assert_eq!(found.versions, usual.versions, "{}", what());
+            assert_eq!(found.chains, usual.chains, "{}", what());
+            assert_eq!(found.accepted, usual.accepted, "{}", what());
+            assert!(found.connections <= usual.connections + 1 && !found.is_cut, "{}", what());
+        }
+    }
+}
+
+#[test]
+fn no_server_fills_the_memory() {
+    // Another certificate for each connection.
+    let config = setting::config();
+    let count = Cell::new(0_u32);
+    let world = World::new(enumerator(&config)).host(setting::HOST, ["192.0.2.1"]);
+    let run = world
+        .elsewhere(move |_| {
+            let number = count.replace(count.get() + 1);
+            let chain = vec![number.to_be_bytes().to_vec().into()];
+            let suites = [0xc02f, 0x009f, 0x0035, 0xc013, 0x0005, 0x000a, 0x002f, 0x003c, 0x003d];
+            let server = Legacy { chain, ..Legacy::new(0x303, &suites) };
+            Some((Link::default(), server.accept()))
+        })
+        .run();
+    let found = found(&run);
+    assert_eq!((found.chains.len(), found.is_cut), (limits::ENUMERATED_CHAINS, true));
+}
+
+#[test]
+fn server_names_of_tls_13() {
+    let tls = || TlsSetup::only_13().identity(certs::server(KeyType::P384));
+    let named = |identity| Script::smtp().tls(tls().for_sni(identity));
+    let table = [
+        (Script::smtp().tls(tls()), WithoutSni::Same, 1),
+        (named(Some(certs::server(KeyType::P256))), WithoutSni::Other, 2),
+    ];
+    for (script, expected, chains) in table {
+        let run = run(&setting::config(), script);
+        let found = found(&run);
+        assert_eq!((found.accepted.without_sni, found.chains.len()), (Some(expected), chains));
+    }
 }
 
 #[test]

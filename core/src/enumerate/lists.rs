@@ -212,7 +212,7 @@ impl Pair {
     /// Asks for what was accepted the other way round, once, if it was accepted in the order in which
     /// it was offered.
     fn reversed(&mut self, suites: &[u16]) -> Option<ScoutHello> {
-        if self.reversal != Reversal::No {
+        if self.reversal == Reversal::Done {
             return None;
         }
         let is_open = self.first.is_order_open() | self.second.is_order_open();

@@ -13,7 +13,7 @@ pub use grade::{Finding, Severity, Subject, grade};
 pub use tracks::{Accepted, Order, VersionFacts, WithoutSni};
 pub use visits::SessionFacts;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ use crate::report::{Event, Outcome, Peer, Report, Scope};
 use crate::resolve::{NextTarget, Resolver, Route, Target};
 use crate::session::{Approach, Approached, Plan};
 use crate::time::{Instant, WallTime};
-use crate::tls::scout::{Flight, Protocol, ScoutHello};
+use crate::tls::scout::{Flight, FlightEnd, Protocol, ScoutHello};
 use crate::tls::{SessionCache, Tape};
 
 use self::tracks::Tracks;
@@ -52,7 +52,7 @@ pub struct Enumeration {
     pub connections: usize,
     /// How many of them came to nothing: no connection, or no dialogue up to TLS.
     pub failures: usize,
-    /// The bound on connections was reached: there may be more.
+    /// A bound was reached, of connections, failures or certificates: there may be more.
     pub is_cut: bool,
     /// What is worth a remark.
     pub findings: Vec<Finding>,
@@ -64,14 +64,24 @@ impl Enumeration {
         self.versions.iter().find(|facts| facts.version == version)
     }
 
+    /// Keeps a chain that was not seen before.
+    fn keep_chain(&mut self, chain: &Vec<Bytes>) {
+        if chain.is_empty() || self.chains.contains(chain) {
+        } else if self.chains.len() < limits::ENUMERATED_CHAINS {
+            self.chains.push(chain.clone());
+        } else {
+            self.is_cut = true;
+        }
+    }
+
     /// Takes what whole sessions showed.
     fn take_visits(&mut self, visits: &mut Visits) {
         self.sessions = std::mem::take(&mut visits.facts);
         for chain in std::mem::take(&mut visits.chains) {
-            if !self.chains.contains(&chain) {
-                self.chains.push(chain);
-            }
+            self.keep_chain(&chain);
         }
+        let nameless = &mut self.accepted.without_sni;
+        *nameless = nameless.or(visits.nameless.take());
         for facts in self.versions.iter_mut().filter(|it| it.version == Protocol::TLS13) {
             facts.schemes = std::mem::take(&mut visits.schemes);
         }
@@ -108,6 +118,8 @@ pub struct Enumerator {
     running: Vec<(usize, Approach)>,
     /// Sessions with the library's own TLS, which come last; `None` before that.
     visits: Option<Visits>,
+    /// Tracks whose last answer broke off, so that their question is asked once more.
+    doubted: BTreeSet<usize>,
     /// Every server is wanted.
     every: bool,
     /// Servers that were found so far.
@@ -152,6 +164,7 @@ impl Enumerator {
             tracks: Tracks::default(),
             running: Vec::new(),
             visits: None,
+            doubted: BTreeSet::new(),
             every,
             servers: 0,
             done: Vec::new(),
@@ -305,7 +318,13 @@ impl Enumerator {
 
     fn take(&mut self, track: usize, flight: Option<Flight>) {
         let is_early = flight.is_none();
-        self.tracks.take(track, flight);
+        // Some servers refuse by hanging up, and some connections just break: twice is an answer.
+        let is_cut = flight.as_ref().is_some_and(|flight| flight.end == FlightEnd::Cut);
+        let is_doubtful = is_cut && self.doubted.insert(track);
+        if !is_cut && !is_early {
+            self.doubted.remove(&track);
+        }
+        self.tracks.take(track, flight.filter(|_| !is_doubtful));
         if is_early {
             self.fail();
         }
@@ -330,7 +349,7 @@ impl Enumerator {
             found.take_visits(visits);
         }
         found.failures = self.failures;
-        found.is_cut = is_cut;
+        found.is_cut |= is_cut;
         found.findings = grade(&found, self.cx.wall_time());
         self.done.push(found);
         self.hang_up();
@@ -340,6 +359,7 @@ impl Enumerator {
         self.target = None;
         self.tracks = Tracks::default();
         self.visits = None;
+        self.doubted.clear();
         (self.connections, self.failures) = (0, 0);
     }
 

@@ -278,9 +278,8 @@ impl Tracks {
 
     /// Keeps what a flight says besides the list that it was asked for.
     fn keep(&mut self, flight: &Flight) {
-        if !flight.chain.is_empty() && !flight.raw_key && !self.found.chains.contains(&flight.chain)
-        {
-            self.found.chains.push(flight.chain.clone());
+        if !flight.raw_key {
+            self.found.keep_chain(&flight.chain);
         }
         if flight.version >= Some(Protocol::TLS13) || flight.version == Some(Protocol::SSL3) {
             return;
@@ -358,7 +357,9 @@ impl Tracks {
             suites.iter().filter_map(|it| Suite::by_number(*it)).any(Suite::is_spoken)
         };
         let versions = [Protocol::TLS13, Protocol::TLS12].into_iter().filter(spoken);
-        Visits::new(versions, self.found.accepted.session_id == Some(false))
+        let accepted = &self.found.accepted;
+        let asks_nameless = accepted.without_sni.is_none();
+        Visits::new(versions, accepted.session_id == Some(false), asks_nameless)
     }
 
     /// The versions that are spoken, the oldest first.

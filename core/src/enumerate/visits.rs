@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 use crate::config::{Config, Offer, Versions, Watch};
 use crate::context::Cx;
+use crate::limits;
 use crate::machine::Input;
 use crate::report::{Group, HandshakeError, SignatureScheme, TlsFacts, TlsVersion};
 use crate::resolve::Target;
@@ -19,6 +20,8 @@ use crate::session::{Approach, Approached, Farewell, Over, Plan};
 use crate::time::Instant;
 use crate::tls::scout::{Protocol, tls13_schemes};
 use crate::tls::{SessionCache, Setup, TicketFacts};
+
+use super::WithoutSni;
 
 /// What the sessions of one version showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +72,9 @@ pub(super) struct Visits {
     pub(super) schemes: Vec<u16>,
     /// Chains that the server showed, each once.
     pub(super) chains: Vec<Vec<Bytes>>,
+    /// What becomes of a hello without a server name, if no scout could find out.
+    pub(super) nameless: Option<WithoutSni>,
+    asks_nameless: bool,
 }
 
 /// What a session is for.
@@ -82,6 +88,8 @@ enum Errand {
     Resume { version: Protocol, by_ticket: bool },
     /// To see what TLS 1.3 signs with if it may choose from these schemes only.
     Sign(Vec<u16>),
+    /// To see what TLS 1.3 shows to whoever says no server name.
+    Nameless,
 }
 
 #[derive(Debug)]
@@ -104,7 +112,11 @@ pub(super) enum Visited {
 
 impl Visits {
     /// Plans the sessions for the versions that the server and the library speak.
-    pub(super) fn new(versions: impl IntoIterator<Item = Protocol>, has_no_ids: bool) -> Self {
+    pub(super) fn new(
+        versions: impl IntoIterator<Item = Protocol>,
+        has_no_ids: bool,
+        asks_nameless: bool,
+    ) -> Self {
         Self {
             errands: versions.into_iter().map(Errand::Meet).collect(),
             state: State::Idle(None),
@@ -112,6 +124,8 @@ impl Visits {
             facts: Vec::new(),
             schemes: Vec::new(),
             chains: Vec::new(),
+            nameless: None,
+            asks_nameless,
         }
     }
 
@@ -131,7 +145,7 @@ impl Visits {
             let prepared = match (&errand, held) {
                 (Errand::Resume { .. }, held) => held,
                 (Errand::Meet(version), _) => {
-                    let setup = prepare(config, target, *version);
+                    let setup = prepare(config, Some(target), *version);
                     let setup = setup.map(|setup| match *version {
                         Protocol::TLS13 => setup.with_schemes(tls13_schemes()),
                         _ => setup,
@@ -139,12 +153,17 @@ impl Visits {
                     setup.map(|setup| (Arc::new(setup), cache()))
                 }
                 (Errand::MeetWithoutTickets, _) => {
-                    let setup = prepare(config, target, Protocol::TLS12);
+                    let setup = prepare(config, Some(target), Protocol::TLS12);
                     setup.map(|setup| (Arc::new(setup.without_tickets()), cache()))
                 }
                 (Errand::Sign(left), _) => {
-                    let setup = prepare(config, target, Protocol::TLS13);
+                    let setup = prepare(config, Some(target), Protocol::TLS13);
                     let setup = setup.map(|setup| setup.with_schemes(left.clone()));
+                    setup.map(|setup| (Arc::new(setup), SessionCache::new(false)))
+                }
+                (Errand::Nameless, _) => {
+                    let setup = prepare(config, None, Protocol::TLS13);
+                    let setup = setup.map(|setup| setup.with_schemes(tls13_schemes()));
                     setup.map(|setup| (Arc::new(setup), SessionCache::new(false)))
                 }
             };
@@ -176,7 +195,9 @@ impl Visits {
                     self.state = State::Coming(errand, setup, approach);
                     None
                 }
-                Some(Approached::Secured(facts)) if matches!(errand, Errand::Sign(_)) => {
+                Some(Approached::Secured(facts))
+                    if matches!(errand, Errand::Sign(_) | Errand::Nameless) =>
+                {
                     approach.abort(cx);
                     self.take(errand, setup, &facts, SessionCache::new(false));
                     Some(Visited::Well)
@@ -218,7 +239,9 @@ impl Visits {
 
     /// Takes what a complete handshake showed.
     fn take(&mut self, errand: Errand, setup: Arc<Setup>, facts: &TlsFacts, cache: SessionCache) {
-        if !facts.chain.is_empty() && !self.chains.contains(&facts.chain) {
+        let is_known = self.chains.contains(&facts.chain);
+        // One more than are kept tells that there are more.
+        if !is_known && self.chains.len() <= limits::ENUMERATED_CHAINS {
             self.chains.push(facts.chain.clone());
         }
         match errand {
@@ -233,6 +256,9 @@ impl Visits {
             }
             Errand::Resume { version, by_ticket } => self.note(version, by_ticket, facts.resumed),
             Errand::Sign(left) => self.sign(left, facts),
+            Errand::Nameless => {
+                self.nameless = Some(if is_known { WithoutSni::Same } else { WithoutSni::Other });
+            }
         }
     }
 
@@ -255,6 +281,9 @@ impl Visits {
             tickets,
         });
         if !is_tls12 {
+            if self.asks_nameless {
+                self.errands.push_front(Errand::Nameless);
+            }
             self.sign(tls13_schemes(), facts);
         }
         let by_ticket = !cache.tickets().is_empty();
@@ -300,6 +329,9 @@ impl Visits {
             Some(HandshakeError::TimedOut | HandshakeError::Proxy(_)) | None => false,
         };
         if is_answer {
+            if matches!(errand, Errand::Nameless) {
+                self.nameless = Some(WithoutSni::Refused);
+            }
             return Visited::Well;
         }
         if matches!(errand, Errand::Resume { .. }) {
@@ -319,11 +351,12 @@ impl Visits {
     }
 }
 
-/// Prepares sessions of one version; `None` if the library cannot.
-fn prepare(config: &Config, target: &Target, version: Protocol) -> Option<Setup> {
+/// Prepares sessions of one version, by the name of the target if there is one; `None` if the library
+/// cannot.
+fn prepare(config: &Config, target: Option<&Target>, version: Protocol) -> Option<Setup> {
     let is = |other| version == other;
     let versions = Versions { tls12: is(Protocol::TLS12), tls13: is(Protocol::TLS13) };
-    let server_name = Some(target.host.clone());
+    let server_name = target.map(|target| target.host.clone());
     let groups = config.policy.groups.clone();
     let offer = Offer { server_name, versions, groups, sha1: true, ..Offer::default() };
     Setup::new(Arc::new(offer), config.repeatable).ok()
