@@ -1,11 +1,12 @@
 //! How much at once, how fast, how often: on the exact virtual clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tlsfinger_core::config::{Blocklist, DnssecTrust, ScanConfig, ScanLimits};
+use tlsfinger_core::destination::Place;
 use tlsfinger_core::machine::Endpoint;
 use tlsfinger_core::report::{Outcome, Step, StepProblem, Untested};
 use tlsfinger_core::resolve::TrustAnchors;
@@ -369,4 +370,47 @@ fn an_address_that_refuses_everybody_is_given_up() {
     assert_eq!(told.iter().sum::<usize>(), count as usize);
     assert!(told[1] >= 1 && told[1] <= 9, "{told:?}");
     assert!(hopeless.ended_at() <= Instant::from_elapsed(Duration::from_secs(1800)));
+}
+
+#[test]
+fn ports_are_visited_apart_and_their_address_has_its_peace() {
+    let zones = "@secure .
+        d0.test MX 10 mx.test
+        mx.test A 192.0.2.1
+        mx.test AAAA 2001:db8::1\n";
+    let pause = Duration::from_secs(1);
+    let limits = ScanLimits { per_address: 1, pause, ..ScanLimits::default() };
+    let mut world =
+        World::new(scan(limits)).name_server(name_server(), Link::latency(0), Zones::parse(zones));
+    let mut jobs = Vec::new();
+    for (number, port) in [(0, 25), (1, 587), (2, 2525), (3, 587)] {
+        for host in ["192.0.2.1", "[2001:db8::1]"] {
+            let place = tcp(&format!("{host}:{port}"));
+            world = world.listen(place, Link::latency(10), Script::smtp());
+        }
+        let mut job = domain(number, "d0.test");
+        if let Place::Inet { port: of_job, .. } = &mut job.destination.place {
+            *of_job = port;
+        }
+        jobs.push(job);
+    }
+    let run = world.jobs(jobs).run();
+    for report in run.reports() {
+        let peers = report.sessions.iter().map(|session| session.observation.peer.to_string());
+        let port = [25, 587, 2525, 587][report.number as usize];
+        let expected =
+            [format!("mx.test[192.0.2.1]:{port}"), format!("mx.test[2001:db8::1]:{port}")];
+        assert_eq!(peers.collect::<BTreeSet<_>>(), expected.into());
+    }
+    let mut of_each: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (from, to, address) in connections(&run) {
+        of_each.entry(address.ip()).or_default().push((from, to, address.port()));
+    }
+    assert_eq!(of_each.len(), 2);
+    for visits in of_each.into_values() {
+        // Port 587 is shared.
+        let ports: BTreeSet<_> = visits.iter().map(|(.., port)| *port).collect();
+        assert_eq!((visits.len(), ports), (3, [25, 587, 2525].into()));
+        assert!(visits.windows(2).all(|pair| pair[1].0 >= pair[0].1 + pause), "{visits:?}");
+    }
 }
