@@ -273,14 +273,14 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag(Long("critical-days"), Output, Value("days", |o, v| count(&mut o.critical_days, "critical-days", v)),
         "with --nagios, be critical if it expires so soon (7)", ""),
 
-    flag(Long("concurrency"), Scan, Value("count", |o, v| count(&mut o.scan.concurrency, "concurrency", v)),
+    flag(Long("concurrency"), Scan, Value("count", |o, v| some(&mut o.scan.concurrency, "concurrency", v)),
         "connections at once, to all servers (500)", ""),
-    flag(Long("rate"), Scan, Value("count", |o, v| count(&mut o.scan.rate, "rate", v)),
+    flag(Long("rate"), Scan, Value("count", |o, v| some(&mut o.scan.rate, "rate", v)),
         "connections begun in a second, at most", "Without it there is no such limit."),
     flag(Long("per-host"), Scan, Value("count", |o, v| count(&mut o.scan.per_host, "per-host", v)),
         "connections at once to one address or host",
         "Without it 2 to an address, 8 to a host with several. 0: no limit, and no --pause."),
-    flag(Long("timeout-total"), Scan, Value("seconds", |o, v| count(&mut o.scan.timeout_total, "timeout-total", v)),
+    flag(Long("timeout-total"), Scan, Value("seconds", |o, v| some(&mut o.scan.timeout_total, "timeout-total", v)),
         "limit for the connections of one destination (600)",
         "Counts while there is one, to any of its servers; waiting for --rate, --per-host and the like does not."),
     flag(Long("retry-pause"), Scan, Value("seconds", |o, v| count(&mut o.scan.retry_pause, "retry-pause", v)),
@@ -410,6 +410,16 @@ fn dnssec(options: &mut Options, value: &OsStr) -> Result<(), Refusal> {
 fn count(field: &mut Option<u32>, option: &'static str, value: &OsStr) -> Result<(), Refusal> {
     let bad = || Refusal::Fatal(SettingError::BadLong(option, text(value)));
     set(field, value.to_str().and_then(|count| count.parse().ok()).ok_or_else(bad)?)
+}
+
+/// Reads a number that may not be 0: whoever divides a limit among many workers and comes to nothing
+/// does not want no limit.
+fn some(field: &mut Option<u32>, option: &'static str, value: &OsStr) -> Result<(), Refusal> {
+    count(field, option, value)?;
+    match field {
+        Some(0) => Err(Refusal::Fatal(SettingError::BadLong(option, text(value)))),
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn shard(options: &mut Options, value: &OsStr) -> Result<(), Refusal> {

@@ -136,10 +136,10 @@ fn limits(scan: &ScanOptions, pause: Option<u32>, notes: &mut Vec<Message>) -> S
     let mut limits = ScanLimits::default();
     let size = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
     if let Some(count) = scan.concurrency {
-        limits.connections = size(count).max(1);
+        limits.connections = size(count);
         limits.destinations = limits.destinations.max(2 * limits.connections);
     }
-    limits.rate = scan.rate.filter(|rate| *rate > 0);
+    limits.rate = scan.rate;
     if let Some(count) = scan.per_host {
         let most = if count == 0 { usize::MAX } else { size(count) };
         (limits.per_address, limits.per_host) = (most, most);
@@ -151,7 +151,7 @@ fn limits(scan: &ScanOptions, pause: Option<u32>, notes: &mut Vec<Message>) -> S
         limits.pause = Duration::from_millis(milliseconds.into());
     }
     if let Some(seconds) = scan.timeout_total {
-        limits.total = Duration::from_secs(seconds.max(1).into());
+        limits.total = Duration::from_secs(seconds.into());
     }
     if let Some(seconds) = scan.retry_pause {
         limits.retry_after = Duration::from_secs(seconds.into());
