@@ -306,6 +306,7 @@ impl Desk {
             State::Running(visit) => State::Between(visit),
             state @ (State::Waiting(_) | State::Between(_)) => state,
         };
+        errand.clients.iter().for_each(|client| cx.wake(Owner::Tour(client.tour)));
         let host = errand.target.host.clone();
         self.lanes.push_first(cx.random(), &errand.address, id, host);
     }

@@ -111,8 +111,14 @@ fn who_is_stopped_before_its_scout_has_its_session() {
 /// The time for one destination does not cut off what is known already.
 #[test]
 fn who_has_no_time_for_its_scout_has_its_session() {
+    // Waiting for its turn takes none of it.
+    let (pause, total) = (Duration::from_secs(60), Duration::from_secs(1));
+    let limits = ScanLimits { pause, total, ..ScanLimits::default() };
+    for report in world(limits, 2, 6).jobs(domains(6)).run().reports() {
+        assert!(report.sessions[0].scouted.as_ref().is_some_and(|it| it.agreed().is_some()));
+    }
     // Enough for the first connection, and not for the second.
-    let total = Duration::from_millis(170);
+    let total = Duration::from_millis(130);
     let limits = ScanLimits { total, ..ScanLimits::default() };
     let run = world(limits, 2, 6).jobs(domains(6)).run();
     assert_eq!((connections(&run).len(), run.reports().len()), (4, 6));
