@@ -6,11 +6,12 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use tlsfinger_core::Notice;
 use tlsfinger_core::config::{Config, Level};
-use tlsfinger_core::judge::{Exactness, LinkCache, judge_again};
-use tlsfinger_core::report::{Event, Report, Session};
+use tlsfinger_core::judge::{Exactness, LinkCache, judge_again, judge_flight};
+use tlsfinger_core::report::{Event, Grounds, Report, ScoutCause, Scouted, Session};
 use tlsfinger_core::trace::{Fidelity, Trace, TraceError};
 
 use crate::complain;
@@ -145,36 +146,59 @@ fn judge<W: Write>(
     let sessions =
         report.as_deref().map(|report: &Report| &report.sessions[..]).unwrap_or_default();
     let mut links = LinkCache::default();
-    for Session { observation, grounds, .. } in sessions {
-        let (Some(facts), Some(grounds)) = (&observation.tls, grounds) else {
+    // A level of DANE stands for the one that its records led to.
+    let (is_dane, was_dane) = (is_dane(config.level), is_dane(trace.header().config.level));
+    let level_of = |grounds: &Grounds| match !other_level || is_dane && was_dane {
+        true => grounds.level,
+        false => config.level,
+    };
+    for Session { observation, grounds, scouted, .. } in sessions {
+        let scouted =
+            scouted.as_deref().and_then(|it| Some((it, it.agreed()?, it.grounds.as_ref()?)));
+        if observation.tls.is_none() && scouted.is_none() {
             printer.say(&Message::info(format!("{}: there was no TLS", observation.peer)));
-            continue;
+        }
+        let mut tell = |event: Event, level: Level, exactness| {
+            narrator.tell(&event, &mut |message| printer.say(&message));
+            let worth = match exactness {
+                Exactness::Exact if is_dane && !was_dane => {
+                    "not exact: no TLSA records were looked up"
+                }
+                Exactness::Exact => "exact: the same would have been offered",
+                Exactness::OtherOffer => "not exact: something else would have been offered",
+            };
+            let (peer, level) = (&observation.peer, level.word());
+            printer.say(&Message::info(format!("{peer}: judged again at level {level}, {worth}")));
         };
-        // A level of DANE stands for the one that its records led to.
-        let (is_dane, was_dane) = (is_dane(config.level), is_dane(trace.header().config.level));
-        let level = if !other_level || is_dane && was_dane { grounds.level } else { config.level };
-        let again = judge_again(
-            observation,
-            &config.policy,
-            level,
-            &grounds.tlsa,
-            &grounds.names,
-            grounds.time,
-            &mut links,
-        );
-        let Some((verdict, exactness)) = again else { continue };
-        let event = Event::Judged(observation.peer.clone(), facts.clone(), verdict.into());
-        narrator.tell(&event, &mut |message| printer.say(&message));
-        let worth = match exactness {
-            Exactness::Exact if is_dane && !was_dane => "not exact: no TLSA records were looked up",
-            Exactness::Exact => "exact: the same would have been offered",
-            Exactness::OtherOffer => "not exact: something else would have been offered",
+        if let (Some(facts), Some(grounds)) = (&observation.tls, grounds) {
+            let level = level_of(grounds);
+            let again = judge_again(
+                observation,
+                &config.policy,
+                level,
+                &grounds.tlsa,
+                &grounds.names,
+                grounds.time,
+                &mut links,
+            );
+            if let Some((verdict, exactness)) = again {
+                let event = Event::Judged(observation.peer.clone(), facts.clone(), verdict.into());
+                tell(event, level, exactness);
+            }
+        }
+        let asks = |it: &Scouted, grounds: &Grounds| {
+            it.cause != ScoutCause::MaybeAnonymous || level_of(grounds) <= Level::Encrypt
         };
-        let peer = &observation.peer;
-        printer.say(&Message::info(format!(
-            "{peer}: judged again at level {}, {worth}",
-            level.word()
-        )));
+        if let Some((scouted, flight, grounds)) = scouted.filter(|it| asks(it.0, it.2)) {
+            let (level, policy) = (level_of(grounds), &config.policy);
+            let Grounds { tlsa, names, time, .. } = &**grounds;
+            let verdict = judge_flight(flight, policy, level, tlsa, names, *time, &mut links);
+            let again = Scouted { verdict: verdict.map(Arc::new), ..scouted.clone() };
+            // Anonymous suites are asked for at the lower levels.
+            let same = (level <= Level::Encrypt) == (grounds.level <= Level::Encrypt);
+            let exactness = if same { Exactness::Exact } else { Exactness::OtherOffer };
+            tell(Event::Scouted(observation.peer.clone(), again.into()), level, exactness);
+        }
     }
     let status = report.as_deref().map_or(0, status_of_the_reference).into();
     (status, played.difference.map(|difference| (difference.to_string(), played.text)))

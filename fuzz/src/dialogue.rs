@@ -15,7 +15,7 @@ use tlsfinger_core::trace::Trace;
 use tlsfinger_core::{Input, Instant, Machine, Output, Probe, WallTime};
 
 use crate::traces::{Outcome, play};
-use crate::{Steps, World};
+use crate::{Steps, World, wider};
 
 /// A server that speaks plain text: an octet for the dialect, one that decides how late outputs are
 /// taken and how long the pieces are, then all that it says, at once or in pieces.
@@ -39,6 +39,7 @@ pub fn session(data: &[u8]) {
     let config = Config {
         wrapper: choice & 1 != 0,
         dialect: if choice & 2 != 0 { Dialect::Lmtp } else { Dialect::Smtp },
+        scout: (choice & 4 != 0).then(wider),
         ..address()
     };
     let probe = || Probe::new(config.clone(), [choice; 32], WallTime(1_800_000_000));

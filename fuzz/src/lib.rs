@@ -15,10 +15,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use tlsfinger_core::cert::Certificate;
-use tlsfinger_core::config::{Config, Dialect, Level, Proxy, ProxyForm};
+use tlsfinger_core::config::{Config, Dialect, Level, Proxy, ProxyForm, WiderOffer};
 use tlsfinger_core::destination::{Destination, Place};
 use tlsfinger_core::machine::{LookupId, Stop, TransportId};
 use tlsfinger_core::report::Report;
+use tlsfinger_core::tls::scout::Protocol;
 use tlsfinger_core::trace::Trace;
 use tlsfinger_core::{
     Input, Instant, IoError, IoErrorKind, Machine, Output, Probe, Scan, WallTime, limits,
@@ -98,6 +99,7 @@ pub fn probe(data: &[u8]) {
         ..Config::default()
     };
     config.hygiene = choice & 128 != 0;
+    config.scout = (choice & 64 == 0).then(wider);
     config.watch.messages = choice & 8 != 0;
     config.watch.handshake_bytes = choice & 16 != 0;
     config.watch.session_bytes = choice & 16 != 0;
@@ -120,6 +122,12 @@ pub fn probe(data: &[u8]) {
         world.step(&mut steps, input);
     }
     world.end();
+}
+
+/// What scouts ask for.
+fn wider() -> WiderOffer {
+    let versions = vec![Protocol::TLS10, Protocol::TLS12, Protocol::TLS13];
+    WiderOffer { versions, suites: vec![0x34, 0xc02f, 0x2f], groups: vec![29] }
 }
 
 /// The bytes of a fuzz case, read as steps.

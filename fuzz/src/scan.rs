@@ -5,7 +5,7 @@ use tlsfinger_core::destination::{Destination, Place};
 use tlsfinger_core::machine::{Job, Stop};
 use tlsfinger_core::{Input, Machine, Scan, WallTime};
 
-use crate::{Steps, World};
+use crate::{Steps, World, wider};
 
 /// Most destinations of one case.
 const JOBS: usize = 30;
@@ -25,7 +25,7 @@ pub fn scan(data: &[u8]) {
         both_keys: choice & 16 != 0,
         ..ScanLimits::default()
     };
-    let probe = Config { level: Level::May, ..Config::default() };
+    let probe = Config { level: Level::May, scout: Some(wider()), ..Config::default() };
     let config = ScanConfig { probe, limits, ..ScanConfig::default() };
     let mut world = World::new(Scan::new(config, [choice; 32], WallTime(1_800_000_000)));
     world.given = 0;

@@ -6,7 +6,7 @@ use std::process::Output;
 
 use tlsfinger_tests::certs;
 use tlsfinger_tests::loopback::{Loopback, Scratch};
-use tlsfinger_tests::peer::{ClientAuth, Script, TlsSetup};
+use tlsfinger_tests::peer::{ClientAuth, Legacy, Script, TlsSetup};
 use tlsfinger_tests::program;
 
 /// What a run printed, and its exit status.
@@ -151,6 +151,43 @@ fn differences_are_shown_until_they_are_blessed() {
     std::fs::write(&file, "# nothing\n220 hello\n").expect("it can be written");
     let expected = format!("tlsfinger: fatal: {file}: line 2 is not of the trace format\n");
     assert_eq!(replay(scratch.path(), &[&file]), (expected, Some(1)));
+}
+
+/// What a scout saw is judged again, too, and is never more than Trusted.
+#[test]
+fn what_a_scout_saw_is_judged_again() {
+    let scratch = Scratch::new().expect("a folder");
+    let server = Loopback::tcp(Legacy::new(0x301, &[0x35])).expect("there are ports");
+    let destination = format!("[127.0.0.1]:{}", server.port());
+    let file = scratch.file("a.trace");
+    let file = file.to_str().expect("a name");
+    let arguments = ["--record", file, "-lmay", "-c", &destination];
+    let (told, status) = printed(&program::run(scratch.path(), &arguments));
+    let peer = format!("127.0.0.1{destination}");
+    let offered = format!("tlsfinger: TLS offered by {peer}: TLSv1 with cipher AES256-SHA ");
+    assert!(status == Some(0) && told.contains(&offered), "{told}");
+    // The whole run, both connections, without a network; and by another TLS library.
+    let again = program::run(scratch.path(), &["replay", file]);
+    assert_eq!(String::from_utf8_lossy(&again.stdout), told);
+    let text = std::fs::read_to_string(file).expect("it is text");
+    assert!(text.contains(" > open t1 tcp ") && text.contains(" > tell Scouting("), "{text}");
+    std::fs::write(file, text.replacen("rustls \"", "rustls \"0.0.", 1)).expect("it is there");
+    let again = program::run(scratch.path(), &["replay", file]);
+    assert_eq!(String::from_utf8_lossy(&again.stdout), told);
+    let roots = scratch.file("roots.pem");
+    std::fs::write(&roots, certs::root_pem()).expect("the folder can be written");
+    let roots = roots.to_str().expect("a name");
+    let secure = ["-lsecure", "-F", roots, "--match", "mx.example.org", file];
+    let (told, exit) = replay(scratch.path(), &secure);
+    let matched = format!("tlsfinger: {peer}: matched peername: mx.example.org");
+    let worth = "judged again at level secure, not exact: something else would have been offered";
+    for words in [&matched, &offered, worth] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    assert!(exit == Some(0) && !told.contains("Verified"), "{told}");
+    let (told, _) = replay(scratch.path(), &["-lencrypt", file]);
+    let worth = "judged again at level encrypt, exact: the same would have been offered";
+    assert!(told.contains(worth) && !told.contains("matched peername"), "{told}");
 }
 
 #[test]

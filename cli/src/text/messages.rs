@@ -8,6 +8,7 @@ use tlsfinger_core::report::{
     KeyShare, RecordHeader,
 };
 use tlsfinger_core::tls::Suite;
+use tlsfinger_core::tls::scout::KeyExchange;
 
 /// Tells the header of a record.
 pub(super) fn record(direction: Direction, header: RecordHeader) -> Vec<String> {
@@ -111,6 +112,25 @@ fn tell_content(content: &HandshakeContent, lines: &mut Lines) {
             lines.put(8, format!("named_curve: {}", self::group(*group)));
             lines.put(8, octets("point", key));
             lines.put(6, format!("Signature Algorithm: {}", self::scheme(*scheme)));
+        }
+        HandshakeContent::OtherKeyExchange { exchange, scheme } => {
+            let (algorithm, parameter) = match exchange {
+                KeyExchange::Ecdhe(group) => {
+                    ("ECDHE", format!("named_curve: {}", self::group(*group)))
+                }
+                KeyExchange::ExplicitCurve => ("ECDHE", "explicit curve".to_owned()),
+                KeyExchange::Dhe { bits, group: None } => ("DHE", format!("dh_p: {bits} bits")),
+                KeyExchange::Dhe { group: Some(group), .. } => {
+                    ("DHE", format!("dh_p: {}", self::group(*group)))
+                }
+                KeyExchange::ExportRsa { bits } => ("RSA", format!("rsa_modulus: {bits} bits")),
+            };
+            lines.put(6, format!("KeyExchangeAlgorithm={algorithm}"));
+            lines.put(8, parameter);
+            lines.list(
+                6,
+                scheme.iter().map(|it| format!("Signature Algorithm: {}", self::scheme(*it))),
+            );
         }
         HandshakeContent::ClientKeyExchange(key) => {
             lines.put(6, "KeyExchangeAlgorithm=ECDHE".to_owned());

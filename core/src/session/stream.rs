@@ -82,10 +82,11 @@ impl Stream {
                             watcher.see(from, bytes, &mut notes);
                         }
                     };
-                    if !scout.is_over() {
-                        see(Direction::Received, bytes);
-                    }
-                    if let Some(alert) = scout.receive(bytes) {
+                    let before = scout.flight().octets;
+                    let alert = scout.receive(bytes);
+                    let taken = scout.flight().octets.saturating_sub(before);
+                    see(Direction::Received, bytes.get(..taken).unwrap_or_default());
+                    if let Some(alert) = alert {
                         see(Direction::Sent, &alert);
                         cx.send(self.transport, &alert);
                     }

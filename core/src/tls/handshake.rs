@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 
+use super::scout::KeyExchange;
 use super::sessions::TicketFacts;
+use super::suites::{Authentication, Exchange, Suite};
 
 /// A handshake message that crossed the wire in plain text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +37,13 @@ pub enum HandshakeContent {
         share: KeyShare,
         /// The scheme of the signature.
         scheme: u16,
+    },
+    /// The server's part of another key exchange, or of one before TLS 1.2 (RFC 5246 section 7.4.3).
+    OtherKeyExchange {
+        /// The server's part.
+        exchange: KeyExchange,
+        /// The scheme of the signature; before TLS 1.2 the key says that.
+        scheme: Option<u16>,
     },
     /// The client's share of an ECDHE key exchange (RFC 8422 section 5.7).
     ClientKeyExchange(Bytes),
@@ -121,9 +130,9 @@ pub struct KeyShare {
 }
 
 impl HandshakeMessage {
-    /// Takes the body of a message apart.
-    pub(super) fn read(kind: u8, body: &[u8]) -> Self {
-        let content = HandshakeContent::read(kind, body);
+    /// Takes the body of a message apart; of some it takes what the server chose.
+    pub(super) fn read(kind: u8, body: &[u8], chosen: Option<Chosen>) -> Self {
+        let content = HandshakeContent::read(kind, body, chosen);
         Self { kind, octets: body.len(), content }
     }
 
@@ -139,8 +148,17 @@ impl HandshakeMessage {
     }
 }
 
+/// The version and the suite of a ServerHello.
+pub(super) type Chosen = (u16, &'static Suite);
+
 impl HandshakeContent {
-    fn read(kind: u8, body: &[u8]) -> Option<Self> {
+    /// Tells what was chosen, if this is a ServerHello.
+    pub(super) fn chosen(&self) -> Option<Chosen> {
+        let Self::ServerHello(hello) = self else { return None };
+        Some((hello.version, Suite::by_number(*hello.suites.first()?)?))
+    }
+
+    fn read(kind: u8, body: &[u8], chosen: Option<Chosen>) -> Option<Self> {
         let mut body = Reader(body);
         match kind {
             1 => {
@@ -182,6 +200,21 @@ impl HandshakeContent {
                     chain.push(list.vector(3)?.bytes());
                 }
                 Some(Self::Certificate(chain))
+            }
+            12 if chosen.is_some_and(|(version, suite)| {
+                version < 0x303
+                    || suite.exchange != Exchange::Ecdhe
+                    || suite.authentication == Authentication::None
+            }) =>
+            {
+                let (version, suite) = chosen?;
+                let exchange = KeyExchange::read(suite.exchange, &mut body)?;
+                let is_signed = suite.authentication != Authentication::None;
+                let scheme = match version >= 0x303 && is_signed {
+                    true => Some(body.number()?),
+                    false => None,
+                };
+                Some(Self::OtherKeyExchange { exchange, scheme })
             }
             12 => {
                 // Only named curves are left (RFC 8422 section 5.4).
@@ -326,7 +359,7 @@ mod tests {
         let share =
             [&[0, 51][..], &vector(2, &[&[0, 29][..], &vector(2, b"key")].concat())].concat();
         let body = server_hello(&[&[0, 43, 0, 2, 3, 4][..], &share, &[0, 99, 0, 1, 0]].concat());
-        let message = HandshakeMessage::read(2, &body);
+        let message = HandshakeMessage::read(2, &body, None);
         assert_eq!((message.kind, message.octets), (2, body.len()));
         let Some(HandshakeContent::ServerHello(hello)) = message.content else { panic!() };
         assert_eq!(
@@ -346,7 +379,8 @@ mod tests {
             ]
         );
         let retry = server_hello(&[0, 51, 0, 2, 0, 23]);
-        let Some(HandshakeContent::ServerHello(hello)) = HandshakeMessage::read(2, &retry).content
+        let Some(HandshakeContent::ServerHello(hello)) =
+            HandshakeMessage::read(2, &retry, None).content
         else {
             panic!()
         };
@@ -383,11 +417,11 @@ mod tests {
             (22, [&[1][..], &vector(3, b"ocsp")].concat(), "CertificateStatus { octets: 4 }"),
         ];
         for (kind, body, expected) in table {
-            let content = HandshakeMessage::read(kind, &body).content;
+            let content = HandshakeMessage::read(kind, &body, None).content;
             assert_eq!(format!("{:?}", content.unwrap()), expected);
             // Whatever is cut off, nothing is made up.
             for cut in 0..body.len() {
-                let content = HandshakeMessage::read(kind, &body[..cut]).content;
+                let content = HandshakeMessage::read(kind, &body[..cut], None).content;
                 assert!(
                     content.is_none() || matches!(kind, 12 | 15),
                     "{kind} at {cut}: {content:?}"

@@ -2,8 +2,11 @@
 
 use bytes::Bytes;
 
+use super::handshake::Chosen;
 use crate::config::Watch;
-use crate::report::{Alert, Direction, HandshakeMessage, RecordHeader, TlsMessage, TlsNote};
+use crate::report::{
+    Alert, Direction, HandshakeContent, HandshakeMessage, RecordHeader, TlsMessage, TlsNote,
+};
 
 /// Takes both directions of a connection apart into records (RFC 8446 section 5.1).
 #[derive(Debug)]
@@ -22,6 +25,8 @@ struct Side {
     /// The handshake message under way, with its header; bounded as the handshake is.
     message: Vec<u8>,
     encrypted: bool,
+    /// What the server chose in its hello.
+    chosen: Option<Chosen>,
     /// The stream is no TLS: nothing more can be told.
     lost: bool,
 }
@@ -148,10 +153,12 @@ impl Side {
             let Some(body) = usize::try_from(size).ok().and_then(|size| rest.get(..size)) else {
                 break;
             };
-            let message = HandshakeMessage::read(*kind, body);
+            let message = HandshakeMessage::read(*kind, body, self.chosen);
+            let chosen = message.content.as_ref().and_then(HandshakeContent::chosen);
             let size = body.len();
             notes.push(TlsNote::Message(from, TlsMessage::Plain(message)));
             self.message.drain(..4 + size);
+            self.chosen = chosen.or(self.chosen);
         }
     }
 }

@@ -82,7 +82,8 @@ fn the_curious_see_scouts_at_work() {
     let hello = at("SSL_connect:SSLv3/TLS write client hello", scouting);
     let version = at("      server_version=0x303 (TLS 1.2)", hello);
     let subject = at("          subject=/CN=mx.example.org", version);
-    at("SSL_connect:SSLv3/TLS read server done", subject);
+    let size = at("        dh_p: 1024 bits", subject);
+    at("SSL_connect:SSLv3/TLS read server done", size);
     at("SSL3 alert write:warning:user canceled", subject);
     let told = lines("SSL 3 only", &["-v"]);
     let offered = "SSLv3 with cipher RC4-SHA (128/128 bits) key-exchange RSA, neither spoken by this \

@@ -44,7 +44,7 @@ pub struct Flight {
     pub warnings: Vec<Alert>,
     /// How the flight ended.
     pub end: FlightEnd,
-    /// Octets that came.
+    /// Octets that came up to its end.
     pub octets: usize,
 }
 
@@ -91,6 +91,45 @@ pub enum KeyExchange {
         /// The size of its modulus.
         bits: usize,
     },
+}
+
+impl KeyExchange {
+    /// Reads the parameters in a ServerKeyExchange, up to the signature.
+    pub(in crate::tls) fn read(exchange: Exchange, body: &mut Reader<'_>) -> Option<Self> {
+        Some(match exchange {
+            Exchange::Ecdhe => match body.octet()? {
+                3 => {
+                    let group = body.number()?;
+                    body.vector(1)?;
+                    Self::Ecdhe(group)
+                }
+                _ => Self::ExplicitCurve,
+            },
+            Exchange::Dhe => {
+                let (prime, generator) = (body.vector(2)?, body.vector(2)?);
+                body.vector(2)?;
+                let (bits, group) = (bits(prime.0)?, ffdhe(prime.0, generator.0));
+                Self::Dhe { bits, group }
+            }
+            Exchange::Rsa => {
+                let modulus = body.vector(2)?;
+                body.vector(2)?;
+                Self::ExportRsa { bits: bits(modulus.0)? }
+            }
+            // Keys shared before and passwords are never offered.
+            Exchange::Dh
+            | Exchange::Ecdh
+            | Exchange::Psk
+            | Exchange::RsaPsk
+            | Exchange::DhePsk
+            | Exchange::EcdhePsk
+            | Exchange::Srp
+            | Exchange::Krb5
+            | Exchange::Pake
+            | Exchange::Gost
+            | Exchange::Tls13 => return None,
+        })
+    }
 }
 
 /// The server's signature in its ServerKeyExchange.
@@ -212,15 +251,18 @@ impl FlightReader {
         if self.flight.end != FlightEnd::Cut {
             return false;
         }
-        self.flight.octets = self.flight.octets.saturating_add(octets.len());
-        // What is beyond the bound is never held.
-        let room = limits::HANDSHAKE.saturating_sub(self.records.len() + self.messages.len());
-        let fits = octets.len().min(room);
+        // What is beyond the bound is never looked at, in however many pieces it comes.
+        let fits = octets.len().min(limits::HANDSHAKE.saturating_sub(self.flight.octets));
         self.records.extend_from_slice(octets.get(..fits).unwrap_or_default());
+        self.flight.octets += fits;
         self.flight.end = match self.read_records() {
-            Ok(()) if self.flight.octets > limits::HANDSHAKE => FlightEnd::TooMuch,
+            Ok(()) if fits < octets.len() => FlightEnd::TooMuch,
             Ok(()) => FlightEnd::Cut,
-            Err(end) => end,
+            Err(end) => {
+                // What follows the flight does not count.
+                self.flight.octets -= self.records.len();
+                end
+            }
         };
         self.flight.end != FlightEnd::Cut
     }
@@ -380,43 +422,13 @@ impl FlightReader {
             return Some(());
         };
         let whole = body.0;
-        let exchange = match suite.exchange {
-            Exchange::Ecdhe => match body.octet()? {
-                3 => {
-                    let group = body.number()?;
-                    body.vector(1)?;
-                    KeyExchange::Ecdhe(group)
-                }
-                _ => {
-                    // What a curve is made of has no use; nor has the signature behind it.
-                    self.flight.key_exchange = Some(KeyExchange::ExplicitCurve);
-                    body.0 = &[];
-                    return Some(());
-                }
-            },
-            Exchange::Dhe => {
-                let (prime, generator) = (body.vector(2)?, body.vector(2)?);
-                body.vector(2)?;
-                KeyExchange::Dhe { bits: bits(prime.0), group: ffdhe(prime.0, generator.0) }
-            }
-            Exchange::Rsa => {
-                let modulus = body.vector(2)?;
-                body.vector(2)?;
-                KeyExchange::ExportRsa { bits: bits(modulus.0) }
-            }
-            // Keys shared before and passwords are never offered.
-            Exchange::Dh
-            | Exchange::Ecdh
-            | Exchange::Psk
-            | Exchange::RsaPsk
-            | Exchange::DhePsk
-            | Exchange::EcdhePsk
-            | Exchange::Srp
-            | Exchange::Krb5
-            | Exchange::Pake
-            | Exchange::Gost
-            | Exchange::Tls13 => return None,
-        };
+        let exchange = KeyExchange::read(suite.exchange, body)?;
+        if exchange == KeyExchange::ExplicitCurve {
+            // What a curve is made of has no use; nor has the signature behind it.
+            self.flight.key_exchange = Some(exchange);
+            body.0 = &[];
+            return Some(());
+        }
         let parameters = whole.get(..whole.len() - body.0.len())?;
         self.flight.key_exchange = Some(exchange);
         if suite.authentication == Authentication::None {
@@ -437,13 +449,11 @@ impl FlightReader {
     }
 }
 
-/// Counts the bits of a number.
-fn bits(number: &[u8]) -> usize {
+/// Counts the bits of a number; nobody computes with zero.
+fn bits(number: &[u8]) -> Option<usize> {
     let zeros = number.iter().take_while(|octet| **octet == 0).count();
-    match number.get(zeros) {
-        Some(first) => (number.len() - zeros) * 8 - first.leading_zeros() as usize,
-        None => 0,
-    }
+    let first = number.get(zeros)?;
+    Some((number.len() - zeros) * 8 - first.leading_zeros() as usize)
 }
 
 /// Finds the group of RFC 7919 by its prime, of which the SHA-256 is known, and its generator.
