@@ -128,7 +128,7 @@
 //!   is asked for.
 //! - [`report`] holds what is found out: events as they happen, and the report at the end.
 //! - [`Probe`] puts them together for one destination, [`Survey`] for every server of one, [`Scan`]
-//!   for many destinations, [`Enumerator`] for one server by many connections.
+//!   for many destinations, [`Enumerator`] for all that servers accept, by many connections to each.
 //!
 //! Inside, inputs go down as calls, results come up as return values, and effects go out through
 //! one queue. A child machine speaks to its parent once, at its end; then its parent starts what

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tlsfinger_core::config::Config;
-use tlsfinger_core::enumerate::{Enumerating, Enumeration, Order, Severity, Subject, WithoutSni};
+use tlsfinger_core::enumerate::{
+    Enumerating, Enumeration, Order, SessionFacts, Severity, Subject, WithoutSni,
+};
 use tlsfinger_core::machine::{Input, Stop};
 use tlsfinger_core::report::{Outcome, Scope};
 use tlsfinger_core::tls::scout::Protocol;
@@ -308,6 +310,59 @@ fn a_connection_that_breaks_loses_nothing() {
             assert_eq!(found.chains, usual.chains, "{}", what());
             assert_eq!(found.accepted, usual.accepted, "{}", what());
             assert!(found.connections <= usual.connections + 1 && !found.is_cut, "{}", what());
+        }
+    }
+}
+
+#[test]
+fn a_session_that_breaks_makes_nothing_up() {
+    let config = setting::config();
+    let script = Script::smtp().tls(TlsSetup::default().tickets(Tickets::Sealed(2)));
+    let in_turn = |broken: Option<(usize, u64, How)>| {
+        let (count, script) = (Cell::new(0), script.clone());
+        World::new(enumerator(&config))
+            .host(setting::HOST, ["192.0.2.1"])
+            .elsewhere(move |_| {
+                let number = count.replace(count.get() + 1);
+                let link = match broken {
+                    Some((at, octets, how)) if at == number => Link::default().cut_in(octets, how),
+                    Some(_) | None => Link::default(),
+                };
+                Some((link, script.accept()))
+            })
+            .run()
+    };
+    let whole = in_turn(None);
+    let usual = found(&whole);
+    let ids: Vec<_> = whole
+        .outputs()
+        .filter_map(|(_, output)| match output {
+            Output::Open(id, _) => Some(id.0),
+            _ => None,
+        })
+        .collect();
+    let fair = |seen: Option<bool>, usual: Option<bool>| seen.is_none() || seen == usual;
+    for (number, id) in ids.iter().enumerate().skip(ids.len() - 8) {
+        let octets = whole.received(*id).len() as u64;
+        for at in (0..octets).step_by(131) {
+            for how in [How::End, How::Reset, How::BlackHole] {
+                let run = in_turn(Some((number, at, how)));
+                let found = found(&run);
+                let what = || format!("connection {number} at octet {at} of {octets} by {how:?}");
+                let lists = |found: &Enumeration| {
+                    let versions = found.versions.iter();
+                    versions.map(|it| (it.suites.clone(), it.groups.clone())).collect::<Vec<_>>()
+                };
+                assert_eq!(lists(found), lists(usual), "{}", what());
+                assert_eq!(found.chains, usual.chains, "{}", what());
+                assert!(!found.is_cut && found.connections <= usual.connections + 1, "{}", what());
+                for facts in &found.sessions {
+                    let same = |it: &&SessionFacts| it.version == facts.version;
+                    let usual = usual.sessions.iter().find(same).unwrap();
+                    assert!(fair(facts.resumed_by_id, usual.resumed_by_id), "{}", what());
+                    assert!(fair(facts.resumed_by_ticket, usual.resumed_by_ticket), "{}", what());
+                }
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 //! where the signature is encrypted, more handshakes ask without the schemes that the server chose.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,6 +76,8 @@ pub(super) struct Visits {
     /// What becomes of a hello without a server name, if no scout could find out.
     pub(super) nameless: Option<WithoutSni>,
     asks_nameless: bool,
+    /// The last handshake broke off, so that it is made once more.
+    doubts: bool,
 }
 
 /// What a session is for.
@@ -126,6 +129,7 @@ impl Visits {
             chains: Vec::new(),
             nameless: None,
             asks_nameless,
+            doubts: false,
         }
     }
 
@@ -189,7 +193,7 @@ impl Visits {
 
     /// Takes an input; tells when a session ended.
     pub(super) fn handle(&mut self, cx: &mut Cx, input: &Input) -> Option<Visited> {
-        match std::mem::replace(&mut self.state, State::Idle(None)) {
+        match mem::replace(&mut self.state, State::Idle(None)) {
             State::Coming(errand, setup, mut approach) => match approach.handle(cx, input) {
                 None => {
                     self.state = State::Coming(errand, setup, approach);
@@ -199,7 +203,7 @@ impl Visits {
                     if matches!(errand, Errand::Sign(_) | Errand::Nameless) =>
                 {
                     approach.abort(cx);
-                    self.take(errand, setup, &facts, SessionCache::new(false));
+                    self.take(errand, setup, &facts, SessionCache::new(false), true);
                     Some(Visited::Well)
                 }
                 Some(Approached::Secured(facts)) => {
@@ -227,7 +231,9 @@ impl Visits {
                     return None;
                 }
                 farewell.abort(cx);
-                self.take(errand, setup, &facts, farewell.finish().1);
+                let (observation, cache) = farewell.finish();
+                let is_whole = observation.quit.is_some();
+                self.take(errand, setup, &facts, cache, is_whole);
                 Some(Visited::Well)
             }
             state @ State::Idle(_) => {
@@ -237,15 +243,30 @@ impl Visits {
         }
     }
 
-    /// Takes what a complete handshake showed.
-    fn take(&mut self, errand: Errand, setup: Arc<Setup>, facts: &TlsFacts, cache: SessionCache) {
+    /// Takes what a complete handshake showed; whether the session came to its end.
+    fn take(
+        &mut self,
+        errand: Errand,
+        setup: Arc<Setup>,
+        facts: &TlsFacts,
+        cache: SessionCache,
+        is_whole: bool,
+    ) {
+        self.doubts = false;
         let is_known = self.chains.contains(&facts.chain);
         // One more than are kept tells that there are more.
         if !is_known && self.chains.len() <= limits::ENUMERATED_CHAINS {
             self.chains.push(facts.chain.clone());
         }
         match errand {
-            Errand::Meet(version) => self.meet(version, setup, facts, cache),
+            Errand::Meet(version) => {
+                self.meet(version, setup, facts, cache);
+                // Behind a reply to QUIT there is no ticket of TLS 1.3 on its way any more.
+                if let Some(last) = self.facts.last_mut().filter(|_| !is_whole) {
+                    let has_none = last.tickets.is_empty() && version == Protocol::TLS13;
+                    last.resumed_by_ticket = last.resumed_by_ticket.filter(|_| !has_none);
+                }
+            }
             Errand::MeetWithoutTickets if cache.is_empty() => {
                 self.note(Protocol::TLS12, false, false);
             }
@@ -322,23 +343,35 @@ impl Visits {
     /// Looks why there was no session.
     fn fail(&mut self, errand: Errand, setup: Arc<Setup>, approach: Approach) -> Visited {
         let (observation, cache) = approach.finish();
-        let is_answer = match observation.handshake_error {
-            // The server's word on what it was offered, or the lack of one.
-            Some(HandshakeError::Tls(_) | HandshakeError::Lost | HandshakeError::Broke(_)) => true,
-            Some(HandshakeError::NothingToOffer(_)) => true,
-            Some(HandshakeError::TimedOut | HandshakeError::Proxy(_)) | None => false,
-        };
-        if is_answer {
-            if matches!(errand, Errand::Nameless) {
-                self.nameless = Some(WithoutSni::Refused);
+        let is_resumption = matches!(errand, Errand::Resume { .. });
+        match observation.handshake_error {
+            Some(HandshakeError::Lost | HandshakeError::Broke(_))
+                if !is_resumption && !mem::replace(&mut self.doubts, true) =>
+            {
+                self.errands.push_front(errand);
+                return Visited::Well;
             }
-            return Visited::Well;
+            // The server's word on what it was offered, or the lack of one.
+            Some(HandshakeError::Tls(_) | HandshakeError::Lost | HandshakeError::Broke(_)) => {
+                if matches!(errand, Errand::Nameless) {
+                    self.nameless = Some(WithoutSni::Refused);
+                }
+            }
+            Some(
+                HandshakeError::NothingToOffer(_)
+                | HandshakeError::TimedOut
+                | HandshakeError::Proxy(_),
+            ) => {}
+            None => {
+                if is_resumption {
+                    self.state = State::Idle(Some((setup, cache)));
+                }
+                self.errands.push_front(errand);
+                return Visited::Early;
+            }
         }
-        if matches!(errand, Errand::Resume { .. }) {
-            self.state = State::Idle(Some((setup, cache)));
-        }
-        self.errands.push_front(errand);
-        Visited::Early
+        self.doubts = false;
+        Visited::Well
     }
 
     /// Hangs up at once.
