@@ -72,6 +72,39 @@ impl Random {
     }
 }
 
+/// A generator that is seldom asked, without the numbers that [`Random`] keeps ready.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct RestingRandom {
+    seed: Seed,
+    stream: u64,
+    position: u128,
+}
+
+impl From<Random> for RestingRandom {
+    fn from(Random(sequence): Random) -> Self {
+        let (seed, stream) = (sequence.get_seed(), sequence.get_stream());
+        Self { seed, stream, position: sequence.get_word_pos() }
+    }
+}
+
+impl RestingRandom {
+    /// Fills `bytes` with those that [`Random::fill`] would.
+    pub(crate) fn fill(&mut self, bytes: &mut [u8]) {
+        let mut sequence = ChaCha20Rng::from_seed(self.seed);
+        sequence.set_stream(self.stream);
+        sequence.set_word_pos(self.position);
+        sequence.fill_bytes(bytes);
+        self.position = sequence.get_word_pos();
+    }
+}
+
+/// Shows nothing either.
+impl std::fmt::Debug for RestingRandom {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Random(..)")
+    }
+}
+
 /// Shows nothing of the state: whoever knows it can decrypt the run's TLS.
 impl std::fmt::Debug for Random {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -93,6 +126,20 @@ mod tests {
 
     /// Replays of recorded runs depend on these values: they change only on purpose.
     const PINNED: (u16, [u8; 8]) = (1892, [6, 5, 3, 0, 7, 2, 1, 4]);
+
+    #[test]
+    fn resting_is_the_same_sequence() {
+        let mut awake = Random::from_seed([3; 32]).of_connection(5);
+        let mut draw = [0; 7];
+        awake.fill(&mut draw);
+        let mut resting = RestingRandom::from(awake.clone());
+        for octets in [1, 4, 32, 7, 300, 2] {
+            let (mut expected, mut drawn) = (vec![0; octets], vec![0; octets]);
+            awake.fill(&mut expected);
+            resting.fill(&mut drawn);
+            assert_eq!(drawn, expected);
+        }
+    }
 
     #[test]
     fn below_is_uniform_enough_and_bounded() {

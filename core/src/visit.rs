@@ -301,8 +301,15 @@ impl Visit {
     /// Decides what a session with `target` is to do.
     fn plan(&self, cx: &mut Cx, target: &Target) -> Plan {
         let config = &self.config;
-        let offer = offer(config, self.keys, self.raw_keys == RawKeys::Wanted, target);
-        let raw = |offer: &Offer| offer.certificates == ServerCertificates::RawPublicKey;
+        let offer = match &self.way {
+            Way::Known { offer: Some(offer), .. } if self.raw_keys != RawKeys::Failed => {
+                Some(Arc::clone(offer))
+            }
+            Way::Known { .. } | Way::Search(_) => {
+                offer(config, self.keys, self.raw_keys == RawKeys::Wanted, target).map(Arc::new)
+            }
+        };
+        let raw = |offer: &Arc<Offer>| offer.certificates == ServerCertificates::RawPublicKey;
         let proxy = offer.as_ref().and_then(|offer| self.proxy_request(target, offer));
         Plan {
             dialect: config.dialect,

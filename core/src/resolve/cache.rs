@@ -66,7 +66,7 @@ mod tests {
     }
 
     fn answer(name: &str) -> Answer {
-        Err(LookupError::AliasLoop { name: name.to_owned() })
+        Err(LookupError::AliasLoop { name: name.to_owned() }.into())
     }
 
     #[test]

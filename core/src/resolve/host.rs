@@ -369,7 +369,7 @@ impl Host {
             Asked::Done(Ok(found)) => Some(Ok(found.secure)),
             // It was an alias a moment ago.
             Asked::Done(Err(error)) if error.is_not_found() => Some(Err(None)),
-            Asked::Done(Err(error)) => Some(Err(Some(error.clone()))),
+            Asked::Done(Err(error)) => Some(Err(Some(LookupError::clone(error)))),
         }
     }
 
@@ -393,7 +393,9 @@ impl Host {
                 }
             }
             Asked::Done(Err(error)) if error.is_not_found() => Association::None,
-            Asked::Done(Err(error)) => Association::Failed(LookupNote::TlsaFailed(error.clone())),
+            Asked::Done(Err(error)) => {
+                Association::Failed(LookupNote::TlsaFailed(LookupError::clone(error)))
+            }
         })
     }
 

@@ -1,6 +1,7 @@
 //! A machine of its own that asks one question and tells what the answer is worth.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::name::{Question, from_text};
 use super::{LookupError, RecordType, Resolver};
@@ -60,7 +61,7 @@ impl Inquiry {
             let answered = self.resolver.serve(&mut self.cx);
             if let Some(answered) = self.cx.answer(id) {
                 if let Err(error) = answered.answer {
-                    self.cx.tell(Event::LookupFailed(error));
+                    self.cx.tell(Event::LookupFailed(Arc::unwrap_or_clone(error)));
                 }
                 match self.later.pop_front() {
                     Some(question) => self.asked = Some(self.cx.ask(question)),

@@ -12,7 +12,7 @@ use super::name::{HostText, Name, Question, host_text};
 use crate::limits;
 
 /// What a question came to.
-pub(crate) type Answer = Result<Arc<Found>, LookupError>;
+pub(crate) type Answer = Result<Arc<Found>, Arc<LookupError>>;
 
 /// An answer as it is given to who asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,7 +132,7 @@ impl Lookup {
 
     fn failed(&self, error: LookupError) -> Step {
         let ttl = if error.is_not_found() { self.ttl } else { limits::CACHE_FAILURE };
-        Step::Done(Err(error), ttl)
+        Step::Done(Err(Arc::new(error)), ttl)
     }
 }
 
@@ -189,7 +189,8 @@ mod tests {
             &[("a.test", "b.test"), ("b.test", "c.test"), ("c.test", "b.test")],
         ] {
             let step = take(aliases, "elsewhere.test");
-            assert!(matches!(step, Step::Done(Err(LookupError::AliasLoop { .. }), _)), "{step:?}");
+            let Step::Done(Err(error), _) = step else { panic!("{step:?}") };
+            assert!(matches!(*error, LookupError::AliasLoop { .. }), "{error:?}");
         }
     }
 
@@ -207,6 +208,6 @@ mod tests {
         let question = Question::new(name("a.test"), RecordType::A);
         let step = Lookup::new(&question).take(Ok(reply), true);
         let wanted = LookupError::InvalidName { name: "a.test".to_owned() };
-        assert!(matches!(step, Step::Done(Err(error), _) if error == wanted));
+        assert!(matches!(step, Step::Done(Err(error), _) if *error == wanted));
     }
 }

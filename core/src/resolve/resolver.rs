@@ -329,7 +329,9 @@ impl Resolver {
                 false
             }
             Step::Done(answer, ttl) => {
-                if let Err(LookupError::AliasLoop { name }) = &answer {
+                if let Err(error) = &answer
+                    && let LookupError::AliasLoop { name } = &**error
+                {
                     cx.tell(Event::Lookup(LookupNote::AliasLoop { name: name.clone() }));
                 }
                 let proofs = std::mem::take(&mut task.proofs).into();
@@ -348,7 +350,7 @@ impl Resolver {
             cx.tell(Event::Lookup(LookupNote::Answered {
                 name: question.name.to_string(),
                 record: question.record,
-                result: result.map_err(LookupError::clone),
+                result: result.map_err(|error| LookupError::clone(error)),
                 cached,
             }));
         }

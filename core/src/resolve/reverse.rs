@@ -1,6 +1,7 @@
 //! The names of an address, and whether they lead back to it (RFC 1912 section 2.1).
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::error::{LookupError, RecordType};
 use super::message::Data;
@@ -56,7 +57,7 @@ impl Reverse {
             self.pointer = None;
             match answered.answer {
                 Ok(found) => self.ask_forward(cx, &found.data),
-                Err(error) => self.facts = ReverseFacts::Failed(error),
+                Err(error) => self.facts = ReverseFacts::Failed(Arc::unwrap_or_clone(error)),
             }
         }
         let ReverseFacts::Found(names) = &mut self.facts else { return true };

@@ -276,7 +276,7 @@ impl Route {
                 return;
             }
             Err(error) => {
-                self.phase = Phase::Failed(error);
+                self.phase = Phase::Failed(Arc::unwrap_or_clone(error));
                 return;
             }
         };
@@ -407,7 +407,8 @@ impl Route {
     }
 
     fn match_names(&self, set: &TlsaSet) -> Vec<String> {
-        let mut names = vec![set.base.clone()];
+        let mut names = Vec::with_capacity(1 + self.mx_names.len());
+        names.push(set.base.clone());
         for name in &self.mx_names {
             if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
                 names.push(name.clone());

@@ -36,7 +36,7 @@ pub(super) struct Desk {
 }
 
 /// What makes two errands one.
-type Key = Arc<(Endpoint, Option<Offer>)>;
+type Key = Arc<(Endpoint, Option<Arc<Offer>>)>;
 
 #[derive(Debug)]
 enum Known {
@@ -147,10 +147,8 @@ impl Desk {
         keys: Option<ServerKeys>,
     ) -> Requested {
         // tlsproxy(8) judges by the target's own demands.
-        let key = self
-            .share
-            .filter(|_| config.proxy.is_none())
-            .map(|_| Arc::new((target.endpoint.clone(), offer(config, keys, true, target))));
+        let key =
+            self.share.filter(|_| config.proxy.is_none()).map(|_| key_of(config, keys, target));
         match key.as_ref().and_then(|key| self.known.get(key)) {
             Some(Known::Seen(until, report)) if *until > cx.now() => {
                 return Requested::Seen(Arc::clone(report));
@@ -197,8 +195,7 @@ impl Desk {
         errand.held = false;
         errand.keys = Some(keys);
         if self.share.is_some() {
-            let offer = offer(&errand.config, errand.keys, true, &errand.target);
-            let key = Arc::new((errand.target.endpoint.clone(), offer));
+            let key = key_of(&errand.config, errand.keys, &errand.target);
             if !self.known.contains_key(&key) {
                 self.known.insert(Arc::clone(&key), Known::Asked(id));
                 errand.key = Some(key);
@@ -250,7 +247,10 @@ impl Desk {
                 visit
             }
             State::Waiting(_) | State::Running(_) => {
-                let way = Way::Known(Some(errand.target.clone()));
+                let way = Way::Known {
+                    target: Some(errand.target.clone()),
+                    offer: errand.key.as_ref().and_then(|key| key.1.clone()),
+                };
                 let (config, keys) = (Arc::clone(&errand.config), errand.keys);
                 Box::new(match errand.held {
                     true => Visit::start_held(cx, config, way),
@@ -441,6 +441,12 @@ impl Errand {
             refusals: 0,
         }
     }
+}
+
+/// Tells under what a visit to a target is shared.
+fn key_of(config: &Config, keys: Option<ServerKeys>, target: &Target) -> Key {
+    let offer = offer(config, keys, true, target).map(Arc::new);
+    Arc::new((target.endpoint.clone(), offer))
 }
 
 /// Tells whether the server wants to be asked again later (RFC 5321 section 4.2.1: 4yz).

@@ -51,7 +51,7 @@ struct Lane {
     /// The server refused for now, so often one after the other.
     refusals: u32,
     /// Its place among the open ones.
-    turn: Option<Turn>,
+    turn: Option<(Instant, u32)>,
     /// Its host has too many connections; it opens again when one of them ends.
     parked: bool,
 }
@@ -202,19 +202,17 @@ impl Lanes {
         work(lane);
         let most = if lane.refusals > 0 { 1 } else { self.per_address };
         let opens = !lane.waiting.is_empty() && lane.running < most && !lane.parked;
-        let turn = match lane.turn.take() {
-            Some(turn) if opens && turn.0 == lane.free_at => Some(turn),
-            old => {
-                if let Some(old) = old {
-                    self.open.remove(&old);
-                }
-                opens.then(|| (lane.free_at, random.below(u32::MAX), address.clone()))
+        let keeps = lane.turn.is_some_and(|(from, _)| opens && from == lane.free_at);
+        if !keeps {
+            if let Some((from, chance)) = lane.turn.take() {
+                self.open.remove(&(from, chance, address.clone()));
             }
-        };
-        if let Some(turn) = &turn {
-            self.open.insert(turn.clone());
+            if opens {
+                let (from, chance) = (lane.free_at, random.below(u32::MAX));
+                self.open.insert((from, chance, address.clone()));
+                lane.turn = Some((from, chance));
+            }
         }
-        lane.turn = turn;
         if lane.waiting.is_empty() && lane.running == 0 {
             self.idle.insert((lane.free_at, address.clone()));
         }

@@ -48,7 +48,7 @@ enum Way {
     /// More servers may be found, with randomness of their own.
     Open(Box<(Route, Random)>),
     /// All that was found, and why there never was an address.
-    Closed(Box<RouteFacts>, Option<LookupError>),
+    Closed(Box<(RouteFacts, Option<LookupError>)>),
 }
 
 /// How to go about a destination.
@@ -328,7 +328,7 @@ impl Tour {
         let refused = unreachable.is_empty() && untested(Untested::Refused);
         let (route, error) = match self.way {
             Way::Open(open) => (open.0.facts(), None),
-            Way::Closed(facts, error) => (*facts, error),
+            Way::Closed(closed) => *closed,
         };
         let outcome = match error {
             _ if self.stopped => Outcome::Stopped,
@@ -457,9 +457,9 @@ impl Tour {
 
     fn end_route(&mut self, cx: &mut Cx, error: Option<LookupError>) {
         if let Way::Open(open) = &mut self.way {
-            let facts = Box::new(open.0.facts());
+            let facts = open.0.facts();
             open.0.stop(cx);
-            self.way = Way::Closed(facts, error);
+            self.way = Way::Closed(Box::new((facts, error)));
         }
     }
 }

@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use bytes::Bytes;
 
 use crate::config::Watch;
-use crate::random::Random;
+use crate::random::RestingRandom;
 use crate::report::{ClientSignature, Disclosure, KeyProof, SignatureScheme, TlsError};
 use crate::time::WallTime;
 
@@ -25,7 +25,7 @@ thread_local! {
 /// The belongings of one connection that rustls works with.
 #[derive(Debug)]
 pub(super) struct Loan {
-    pub(super) random: Random,
+    pub(super) random: RestingRandom,
     pub(super) wall_time: WallTime,
     pub(super) sessions: Sessions,
     pub(super) identity: ReadyIdentity,

@@ -13,7 +13,7 @@ use crate::config::{Offer, OfferFlaw, ServerKeys, Versions};
 use crate::limits;
 use crate::report::Group;
 
-use super::identity::{Identity, ReadyIdentity};
+use super::identity::ReadyIdentity;
 use super::key_log::LentKeyLog;
 use super::sessions::LentSessions;
 use super::suites::Suite;
@@ -89,18 +89,30 @@ impl Setup {
 #[derive(Debug, Default)]
 pub(crate) struct Setups(VecDeque<(Shape, Arc<ClientConfig>)>);
 
-/// An offer without server name and identity, and whether a name is sent.
-type Shape = (Offer, bool);
+/// An offer whose server name and identity do not count, and whether a name is sent.
+type Shape = (Arc<Offer>, bool);
+
+/// Tells whether offers differ in server name and identity at most.
+fn is_alike(one: &Offer, other: &Offer) -> bool {
+    let Offer { server_name: _, versions, suites, groups, sha1, certificates, keys, identity: _ } =
+        one;
+    (versions, suites, groups) == (&other.versions, &other.suites, &other.groups)
+        && (sha1, certificates, keys) == (&other.sha1, &other.certificates, &other.keys)
+}
 
 impl Setups {
     /// Does what [`Setup::new`] does.
-    pub(crate) fn prepare(&mut self, offer: Offer, repeatable: bool) -> Result<Setup, OfferFlaw> {
-        let bare = Offer { server_name: None, identity: Identity::default(), ..offer.clone() };
-        let shape = (bare, sni(&offer).is_some());
-        let offer = Arc::new(offer);
-        if let Some((_, config)) = self.0.iter().find(|(known, _)| *known == shape) {
+    pub(crate) fn prepare(
+        &mut self,
+        offer: Arc<Offer>,
+        repeatable: bool,
+    ) -> Result<Setup, OfferFlaw> {
+        let named = sni(&offer).is_some();
+        let fits = |(known, has_name): &Shape| *has_name == named && is_alike(known, &offer);
+        if let Some((_, config)) = self.0.iter().find(|(shape, _)| fits(shape)) {
             return Ok(Setup::with(offer, Arc::clone(config), repeatable));
         }
+        let shape = (Arc::clone(&offer), named);
         let setup = Setup::new(offer, repeatable)?;
         if self.0.len() == limits::CLIENT_CONFIGS {
             self.0.pop_front();

@@ -65,6 +65,7 @@ impl Tunnel {
     ) -> Result<(Self, Flow), TlsError> {
         let identity = setup.identity.clone();
         let record = Record { watch, ..Record::default() };
+        let random = random.into();
         let mut loan = Some(Box::new(Loan { random, wall_time, sessions, identity, record }));
         let conn = lend(&mut loan, || {
             UnbufferedClientConnection::new(setup.config.clone(), setup.server_name.clone())

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::config::Offer;
 use crate::context::Cx;
 use crate::resolve::{NextTarget, Route, RouteFacts, Target};
 use crate::time::Instant;
@@ -11,15 +12,20 @@ use crate::time::Instant;
 pub(crate) enum Way {
     /// They are looked up.
     Search(Box<Route>),
-    /// There is one, and somebody else keeps what is known of the way there; it is taken out.
-    Known(Option<Arc<Target>>),
+    /// There is one, and somebody else keeps what is known of the way there.
+    Known {
+        /// It is taken out.
+        target: Option<Arc<Target>>,
+        /// What it is offered, if somebody has decided that before.
+        offer: Option<Arc<Offer>>,
+    },
 }
 
 impl Way {
     pub(super) fn next_target(&mut self, cx: &mut Cx) -> NextTarget {
         match self {
             Self::Search(route) => route.next_target(cx),
-            Self::Known(target) => {
+            Self::Known { target, .. } => {
                 target.take().map_or(NextTarget::Exhausted(None), NextTarget::Ready)
             }
         }
@@ -28,21 +34,21 @@ impl Way {
     pub(super) fn deadline(&self) -> (Instant, &'static str) {
         match self {
             Self::Search(route) => route.deadline(),
-            Self::Known(_) => (Instant::NEVER, "for nothing"),
+            Self::Known { .. } => (Instant::NEVER, "for nothing"),
         }
     }
 
     pub(super) fn facts(&self) -> RouteFacts {
         match self {
             Self::Search(route) => route.facts(),
-            Self::Known(_) => RouteFacts::default(),
+            Self::Known { .. } => RouteFacts::default(),
         }
     }
 
     pub(super) fn stop(&mut self, cx: &mut Cx) {
         match self {
             Self::Search(route) => route.stop(cx),
-            Self::Known(target) => *target = None,
+            Self::Known { target, .. } => *target = None,
         }
     }
 }
