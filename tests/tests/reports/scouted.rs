@@ -60,6 +60,13 @@ fn a_server_that_would_rather_be_anonymous() {
         "tlsfinger: Server is anonymous",
     ];
     assert_eq!(told[told.len() - 2..], last, "{told:#?}");
+    // So it is before a look at the SMTP.
+    let told = lines("anonymous besides", &["--hygiene"]);
+    let place = |words| told.iter().position(|line| line.contains(words));
+    let found = place("TLS offered by");
+    assert!(place(" established to ") < found && found < place(": good: "), "{told:#?}");
+    let told = lines("anonymous besides", &["--all", "--json"]).concat();
+    assert_eq!(told.matches("\"anonymous\":true").count(), 1, "{told}");
     let quiet = lines("TLS 1.2", &[]);
     assert!(quiet.last().unwrap().contains("Untrusted TLS connection established to "));
     let explained = lines("anonymous besides", &["--explain"]).join("\n");
