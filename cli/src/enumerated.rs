@@ -38,7 +38,7 @@ fn table(found: &Enumeration) -> Vec<Message> {
         }
     }
     if found.accepted != Accepted::default() {
-        page.line(Tone::Plain, "Hellos of TLS 1.2 and below");
+        page.line(Tone::Plain, "Announced, in TLS 1.2 and below");
         announced(&found.accepted, &mut page);
     }
     if !found.sessions.is_empty() {
@@ -210,8 +210,13 @@ fn announced(accepted: &Accepted, page: &mut Page) {
     let mut row = |label: &str, word: &str| {
         page.line(Tone::Plain, &format!("  {label:30} {word}"));
     };
-    row("application protocol", alpn.as_deref().unwrap_or("none"));
-    row("record size limit", &record_size_limit.map_or("no".to_owned(), |limit| limit.to_string()));
+    // They are asked for together.
+    let (none, no) = match raw_public_key {
+        Some(_) => ("none", "no"),
+        None => ("unknown", "unknown"),
+    };
+    row("application protocol", alpn.as_deref().unwrap_or(none));
+    row("record size limit", &record_size_limit.map_or(no.to_owned(), |limit| limit.to_string()));
     row(
         "without a server name",
         match without_sni {

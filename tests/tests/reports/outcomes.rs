@@ -233,6 +233,7 @@ pub(crate) fn causes() -> Vec<Cause> {
             "",
         ),
         c("TLS 1.2", tls(TlsSetup::only_12()), "", LITERAL, 0, ""),
+        c("TLS 1.3 only", tls(TlsSetup::only_13()), "", LITERAL, 0, ""),
         c(
             "anonymous besides",
             tls(TlsSetup::only_12().rather(Legacy::new(0x303, &[0xa7]))),

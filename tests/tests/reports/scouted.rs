@@ -144,6 +144,19 @@ fn what_a_server_accepts() {
 }
 
 #[test]
+fn what_nobody_could_ask_is_unknown() {
+    let table = lines("TLS 1.3 only", &["--enumerate", "--pause=0"]);
+    let row = |label: &str| {
+        let row = table.iter().find_map(|line| line.trim_start().strip_prefix(label));
+        row.unwrap_or_else(|| panic!("no {label}: {table:#?}")).trim().to_owned()
+    };
+    for label in ["application protocol", "record size limit", "compression", "raw public keys"] {
+        assert_eq!(row(label), "unknown", "{label}");
+    }
+    assert_eq!(row("without a server name"), "the same certificate");
+}
+
+#[test]
 fn monitoring_and_explanations() {
     let nagios = lines("DHE only", &["--nagios"]);
     let offers =

@@ -8,8 +8,10 @@
 //!   those that the Python package CryptoDataHub 1.6.1 carries, and for what it lacks those of RFC 8492, RFC
 //!   9150 and draft-denis-tls-aegis. OpenSSL's names of suites that it has no more are those of
 //!   /etc/testssl/cipher-mapping.txt of Debian's testssl.sh 3.0.8, of GOST suites those in OpenSSL 3.0's
-//!   libssl, of two with 3DES those since OpenSSL 1.1. "Recommended" is what the RFCs say that set it: Y by RFC 8447 section 8, RFC 8446 section 11,
-//!   RFC 7905, RFC 8442; D by RFC 9847; N is all else that is registered. What IANA changed otherwise is not in it.
+//!   libssl, of two with 3DES those since OpenSSL 1.1. "Recommended" is what the RFCs say that set it: Y by
+//!   RFC 8447 section 8, RFC 8446 section 11, RFC 7905 and RFC 8442, which agrees with a copy of the registry
+//!   of 2022; D by RFC 9847, as its working group's repository has it; N is all else that is registered. What
+//!   IANA changed otherwise is not in it.
 //! - What a suite of the registry does follows from its name.
 
 use super::*;
@@ -372,7 +374,7 @@ suites! {
     0xc0b3 "TLS_ECCPWD_WITH_AES_256_CCM_SHA384" "TLS_ECCPWD_WITH_AES_256_CCM_SHA384" Pake Srp AesCcm 256 256 Aead Tls12 No
     0xc0b4 "TLS_SHA256_SHA256" "TLS_SHA256_SHA256" Tls13 Any Null 0 0 Sha256 Tls13 Discouraged
     0xc0b5 "TLS_SHA384_SHA384" "TLS_SHA384_SHA384" Tls13 Any Null 0 0 Sha384 Tls13 Discouraged
-    0xc0ff "TLS_ECJPAKE_WITH_AES_128_CCM_8" "TLS_ECJPAKE_WITH_AES_128_CCM_8" Pake Srp AesCcm8 128 128 Aead Tls12 No
+    0xc0ff "TLS_ECJPAKE_WITH_AES_128_CCM_8" "TLS_ECJPAKE_WITH_AES_128_CCM_8" Pake Srp AesCcm8 128 128 Aead Tls12 Unregistered
     0xc100 "TLS_GOSTR341112_256_WITH_KUZNYECHIK_CTR_OMAC" "GOST2012-KUZNYECHIK-KUZNYECHIKOMAC" Gost Gost KuznyechikCtr 256 256 Omac Tls12 No
     0xc101 "TLS_GOSTR341112_256_WITH_MAGMA_CTR_OMAC" "GOST2012-MAGMA-MAGMAOMAC" Gost Gost MagmaCtr 256 256 Omac Tls12 No
     0xc102 "TLS_GOSTR341112_256_WITH_28147_CNT_IMIT" "IANA-GOST2012-GOST8912-GOST8912" Gost Gost Gost28147Cnt 256 256 GostImit Tls12 No
