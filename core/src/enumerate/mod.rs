@@ -98,8 +98,9 @@ pub struct Enumerating {
     pub every: bool,
 }
 
-/// How many pauses follow a connection that came to nothing.
+/// How many pauses follow a connection that came to nothing, and how long they are at least.
 const FAILED: u32 = 10;
+const REST: Duration = Duration::from_secs(1);
 
 /// The machine that finds out what one server accepts, the first of a destination that answers, or
 /// what each of its servers does, one after the other.
@@ -335,7 +336,7 @@ impl Enumerator {
     fn fail(&mut self) {
         self.failures += 1;
         // Whoever counts connections may forget some of them.
-        self.next = self.next.max(self.cx.now() + self.pause * FAILED);
+        self.next = self.next.max(self.cx.now() + (self.pause * FAILED).max(REST));
         if self.failures >= limits::ENUMERATION_FAILURES {
             self.conclude(true);
         }
