@@ -190,7 +190,7 @@ pub struct Observation {
     /// The TLS connection that tlsproxy(8) made.
     pub proxied: Option<Arc<ProxyFacts>>,
     /// Its answer to EHLO or LHLO inside TLS.
-    pub hello_again: Option<Capabilities>,
+    pub hello_again: Option<Box<Capabilities>>,
     /// Its answer to QUIT.
     pub quit: Option<Reply>,
     /// The steps that did not end well, in order.
@@ -198,7 +198,7 @@ pub struct Observation {
     /// Why the handshake failed.
     pub handshake_error: Option<HandshakeError>,
     /// Why TLS broke after the handshake.
-    pub tls_broke: Option<TlsError>,
+    pub tls_broke: Option<Box<TlsError>>,
     /// How the stream ended.
     pub end: StreamEnd,
     /// When each step that was begun ended, well or not.

@@ -78,7 +78,7 @@ pub fn run_with<M: Machine>(
 struct Driver {
     clock: Clock,
     inbox: Inbox,
-    transports: BTreeMap<TransportId, Watched>,
+    transports: BTreeMap<TransportId, Box<Watched>>,
     /// Those that can advance.
     ready: VecDeque<TransportId>,
     /// Last words of those that were closed at once.
@@ -100,7 +100,7 @@ impl Driver {
     fn open(&mut self, id: TransportId, endpoint: &Endpoint) {
         match Transport::open(id, endpoint) {
             Ok(transport) => {
-                self.transports.insert(id, Watched { transport, interest: None });
+                self.transports.insert(id, Box::new(Watched { transport, interest: None }));
                 self.watch(id);
             }
             Err(error) => self.inbox.give(Input::Failed(id, error)),
@@ -117,7 +117,8 @@ impl Driver {
     /// Closes a transport. If nothing is left to be written that is done before another is opened, so
     /// that no server sees more connections at once than the machine wants.
     fn close(&mut self, id: TransportId) {
-        let Some(Watched { transport, .. }) = self.transports.get_mut(&id) else { return };
+        let Some(watched) = self.transports.get_mut(&id) else { return };
+        let transport = &mut watched.transport;
         transport.close();
         match transport.interest() {
             Interest::Nothing => {
@@ -146,7 +147,8 @@ impl Driver {
 
     /// Sees to it that the transport advances when it can.
     fn watch(&mut self, id: TransportId) {
-        let Some(Watched { transport, interest }) = self.transports.get_mut(&id) else { return };
+        let Some(watched) = self.transports.get_mut(&id) else { return };
+        let Watched { transport, interest } = &mut **watched;
         let wanted = transport.interest();
         if wanted == Interest::Nothing {
             return self.ready.push_back(id);

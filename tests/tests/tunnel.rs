@@ -86,7 +86,7 @@ fn client_certificates_are_asked_for() {
     // In TLS 1.3 the server says so after the handshake (RFC 8446 section 4.4.2.4).
     let required = run(TlsSetup::only_13().client_auth(ClientAuth::Required));
     let refused = TlsError::AlertReceived(Alert(116));
-    assert_eq!(observation(&required).tls_broke, Some(refused));
+    assert_eq!(observation(&required).tls_broke, Some(Box::new(refused)));
     assert!(observation(&required).tls.is_some());
     let told = required.transcript();
     let last = ["HelloAgain lost", "> QUIT", "Quit lost"].map(String::from);
@@ -315,7 +315,7 @@ fn fatal_alerts_at_every_stage() {
         let run = setting::run(&setting::config(), script, Link::default());
         assert_eq!(
             observation(&run).tls_broke,
-            Some(TlsError::Misbehaved("cannot decrypt peer's message".to_owned()))
+            Some(Box::new(TlsError::Misbehaved("cannot decrypt peer's message".to_owned())))
         );
         assert_eq!(observation(&run).end, StreamEnd::Ours);
     }

@@ -28,7 +28,7 @@ fn host(host: &HostFacts) -> Value {
         "port": host.port,
         "preference": host.preference,
         "complete": host.complete,
-        "error": host.error.as_ref().map(lookup_error),
+        "error": host.error.as_deref().map(lookup_error),
         "addresses": host.addresses.iter().map(address).collect::<Value>(),
     })
 }
@@ -44,7 +44,7 @@ fn address(address: &AddressFacts) -> Value {
             "records": set.records.iter().map(record).collect::<Value>(),
         }),
         TlsaFacts::Failed(note) => {
-            let error = match note {
+            let error = match &**note {
                 LookupNote::TlsaFailed(error) => Some(error),
                 LookupNote::AliasStatusFailed { error, .. } => error.as_ref(),
                 _ => None,

@@ -68,9 +68,9 @@ pub(super) fn session(
             "issuer_name": facts.issuer_name,
         })),
         "handshake_error": observation.handshake_error.as_ref().map(handshake_error),
-        "tls_error": observation.tls_broke.as_ref().map(tls_error),
+        "tls_error": observation.tls_broke.as_deref().map(tls_error),
         "chain": observation.tls.as_deref().map(|facts| chain(facts, digest, certificate)),
-        "hello_again": observation.hello_again.as_ref().map(capabilities),
+        "hello_again": observation.hello_again.as_deref().map(capabilities),
         "quit": observation.quit.as_ref().map(reply),
         "problems": observation.problems.iter().map(|(step, problem)| json!({
             "step": step_word(*step),

@@ -22,7 +22,7 @@ impl Hygiene {
         named: Option<Box<Observation>>,
         renamed: Option<Box<Observation>>,
     ) -> Self {
-        let (outside, inside) = (session.hello.as_ref(), session.hello_again.as_ref());
+        let (outside, inside) = (session.hello.as_ref(), session.hello_again.as_deref());
         let extensions = Extension::all(outside, inside);
         let mut findings = Vec::new();
         if let Some(pipelined) = &pipelined {
@@ -105,11 +105,11 @@ fn first_word(text: &Bytes) -> Option<Bytes> {
 
 fn names(session: &Observation, reverse: &ReverseFacts) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let name = |hello: &Option<crate::session::Capabilities>| {
-        hello.as_ref().map(|hello| hello.server_name.clone()).filter(|name| !name.is_empty())
+    let name = |hello: Option<&crate::session::Capabilities>| {
+        hello.map(|hello| hello.server_name.clone()).filter(|name| !name.is_empty())
     };
     let greeting = session.greeting.as_ref().and_then(|reply| first_word(&reply.text));
-    let (outside, inside) = (name(&session.hello), name(&session.hello_again));
+    let (outside, inside) = (name(session.hello.as_ref()), name(session.hello_again.as_deref()));
     let own = inside.clone().or_else(|| outside.clone());
     if let Some(own) = &own {
         findings.push(Finding::HelloName { name: own.clone(), valid: is_host(own) });

@@ -36,7 +36,7 @@ pub struct HostFacts {
     /// The addresses that were found.
     pub addresses: Vec<AddressFacts>,
     /// Why there are none.
-    pub error: Option<LookupError>,
+    pub error: Option<Box<LookupError>>,
     /// All answers came. Hosts that were not needed any more are left where they were.
     pub complete: bool,
 }
@@ -62,7 +62,7 @@ pub enum TlsaFacts {
     /// These were found.
     Found(Arc<TlsaSet>),
     /// They could not be looked up; the note tells why.
-    Failed(LookupNote),
+    Failed(Box<LookupNote>),
 }
 
 impl HostFacts {
@@ -76,7 +76,7 @@ impl HostFacts {
                 Some(Association::Usable(set) | Association::Unusable(set)) => {
                     TlsaFacts::Found(Arc::clone(set))
                 }
-                Some(Association::Failed(note)) => TlsaFacts::Failed(note.clone()),
+                Some(Association::Failed(note)) => TlsaFacts::Failed(Box::new(note.clone())),
             };
             addresses.extend(group.addresses.iter().map(|remote| AddressFacts {
                 ip: remote.address.ip(),
@@ -89,7 +89,7 @@ impl HostFacts {
             port: candidate.port,
             preference: candidate.preference,
             addresses,
-            error: host.failure().cloned(),
+            error: host.failure().cloned().map(Box::new),
             complete: host.is_done(),
         }
     }

@@ -74,8 +74,8 @@ pub(super) struct Dialogue {
     deadline: Instant,
     opened: bool,
     secured: bool,
-    tls_error: Option<TlsError>,
-    proxy_error: Option<ProxyError>,
+    tls_error: Option<Box<TlsError>>,
+    proxy_error: Option<Box<ProxyError>>,
     cache: SessionCache,
     session_key: Option<SessionKey>,
     session_saved: bool,
@@ -361,7 +361,7 @@ impl Dialogue {
                 self.secured = true;
                 self.observation.proxied = Some(Arc::from(facts));
             }
-            Some(Err(error)) => self.proxy_error = Some(error),
+            Some(Err(error)) => self.proxy_error = Some(Box::new(error)),
             None => {}
         }
         for note in arrival.notes {
@@ -377,9 +377,9 @@ impl Dialogue {
         if let Some(error) = arrival.error {
             if self.secured {
                 cx.tell(Event::TlsBroke(self.observation.peer.clone(), error.clone()));
-                self.observation.tls_broke = Some(error.clone());
+                self.observation.tls_broke = Some(Box::new(error.clone()));
             }
-            self.tls_error = Some(error);
+            self.tls_error = Some(Box::new(error));
         }
     }
 
@@ -433,8 +433,8 @@ impl Dialogue {
             Some(Err(flaw)) => HandshakeError::NothingToOffer(flaw.clone()),
             None => HandshakeError::NothingToOffer(OfferFlaw::NoVersion),
             Some(Ok(_)) => match (self.proxy_error.take(), self.tls_error.take()) {
-                (Some(error), _) => HandshakeError::Proxy(error),
-                (None, Some(error)) => HandshakeError::Tls(error),
+                (Some(error), _) => HandshakeError::Proxy(*error),
+                (None, Some(error)) => HandshakeError::Tls(*error),
                 (None, None) => match self.loss(cx)? {
                     StepProblem::TimedOut if self.plan.proxy.is_some() => {
                         HandshakeError::Proxy(ProxyError::TimedOut)
@@ -493,7 +493,7 @@ impl Dialogue {
             }
             Step::HelloAgain => {
                 let capabilities = self.capabilities(reply);
-                self.observation.hello_again = Some(capabilities);
+                self.observation.hello_again = Some(Box::new(capabilities));
             }
             Step::Quit => {
                 // Whatever the server says: the session is over.

@@ -1,6 +1,6 @@
 //! Key exchange groups whose secrets come from the connection's own generator.
 
-use aws_lc_rs::agreement::{self, Algorithm, PrivateKey, PublicKey, UnparsedPublicKey, agree};
+use aws_lc_rs::agreement::{self, Algorithm, PrivateKey, UnparsedPublicKey, agree};
 use rustls::crypto::{ActiveKeyExchange, SharedSecret, SupportedKxGroup};
 use rustls::ffdhe_groups::FfdheGroup;
 use rustls::{Error, NamedGroup, PeerMisbehaved};
@@ -81,6 +81,7 @@ impl SupportedKxGroup for EcGroup {
         let secret = self.draw().ok_or(Error::FailedToGetRandomBytes)?;
         let public = secret.compute_public_key().map_err(|_| Error::FailedToGetRandomBytes)?;
         let EcGroup { name, algorithm, .. } = *self;
+        let public = public.as_ref().into();
         Ok(Box::new(EcExchange { name, algorithm, secret, public }))
     }
 
@@ -98,7 +99,7 @@ struct EcExchange {
     name: NamedGroup,
     algorithm: &'static Algorithm,
     secret: PrivateKey,
-    public: PublicKey,
+    public: Box<[u8]>,
 }
 
 impl ActiveKeyExchange for EcExchange {
@@ -117,7 +118,7 @@ impl ActiveKeyExchange for EcExchange {
     }
 
     fn pub_key(&self) -> &[u8] {
-        self.public.as_ref()
+        &self.public
     }
 
     fn group(&self) -> NamedGroup {

@@ -319,7 +319,7 @@ impl Signer for NotedSigner {
             message: Sha256::digest(message).into(),
             signature: Bytes::copy_from_slice(&signature),
         };
-        loan::borrow(|loan| loan.record.signed.push(signed));
+        loan::borrow(|loan| loan.record.untold().signed.push(signed));
         Ok(signature)
     }
 

@@ -47,7 +47,7 @@ impl KeyLog for LentKeyLog {
     fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
         loan::borrow(|loan| {
             if loan.record.watch.secrets {
-                loan.record.secrets.push(Secret {
+                loan.record.untold().secrets.push(Secret {
                     label: label.to_owned(),
                     client_random: Bytes::copy_from_slice(client_random),
                     secret: Bytes::copy_from_slice(secret),

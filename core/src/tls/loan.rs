@@ -42,22 +42,33 @@ pub(super) struct Record {
     pub(super) client_signature: Option<SignatureScheme>,
     /// How many tickets of TLS 1.3 came.
     pub(super) tickets: usize,
-    /// The signatures that client keys made and nobody was told of yet.
-    pub(super) signed: Vec<ClientSignature>,
     /// Why the verifier refused, in our own words.
     pub(super) refusal: Option<TlsError>,
     pub(super) watch: Watch,
-    /// What encrypted messages said, if messages are watched and until that is told.
+    /// What nobody was told of yet, if there is anything.
+    pub(super) untold: Option<Box<Untold>>,
+}
+
+/// What was seen for somebody to be told of.
+#[derive(Debug, Default)]
+pub(super) struct Untold {
+    /// The signatures that client keys made.
+    pub(super) signed: Vec<ClientSignature>,
+    /// What encrypted messages said, if messages are watched.
     pub(super) disclosures: Vec<Disclosure>,
-    /// If they are wanted, and until they are told.
+    /// If they are wanted.
     pub(super) secrets: Vec<Secret>,
 }
 
 impl Record {
+    pub(super) fn untold(&mut self) -> &mut Untold {
+        self.untold.get_or_insert_default()
+    }
+
     /// Notes what an encrypted message said, if somebody wants to know.
     pub(super) fn disclose(&mut self, disclosure: impl FnOnce() -> Disclosure) {
         if self.watch.messages {
-            self.disclosures.push(disclosure());
+            self.untold().disclosures.push(disclosure());
         }
     }
 }

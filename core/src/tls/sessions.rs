@@ -15,10 +15,13 @@ use crate::report::{Disclosure, Peer, PeerAddress};
 
 use super::loan;
 
-/// The sessions of all servers that a probe has met, by what a session is good for.
+/// The sessions of all servers that a probe has met, by what a session is good for. One that is not
+/// enabled keeps nothing and takes no room.
 #[derive(Debug, Default)]
-pub(crate) struct SessionCache {
-    enabled: bool,
+pub(crate) struct SessionCache(Option<Box<Cached>>);
+
+#[derive(Debug, Default)]
+struct Cached {
     entries: BTreeMap<SessionKey, Sessions>,
     found: bool,
     /// The tickets that were seen, if messages are watched.
@@ -26,50 +29,55 @@ pub(crate) struct SessionCache {
 }
 
 impl SessionCache {
-    /// Makes a cache; unless it is enabled it keeps nothing.
+    /// Makes a cache.
     pub(crate) fn new(enabled: bool) -> Self {
-        Self { enabled, ..Self::default() }
+        Self(enabled.then(Box::default))
     }
 
     pub(crate) const fn is_enabled(&self) -> bool {
-        self.enabled
+        self.0.is_some()
     }
 
     /// Takes the sessions under `key` for the life of a connection.
     pub(crate) fn take(&mut self, key: &SessionKey) -> Sessions {
-        let sessions = self.entries.remove(key).unwrap_or_default();
-        self.found |= !sessions.is_empty();
-        Sessions { enabled: self.enabled, ..sessions }
+        let Some(cached) = &mut self.0 else { return Sessions::default() };
+        let sessions = cached.entries.remove(key).unwrap_or_default();
+        cached.found |= !sessions.is_empty();
+        Sessions { enabled: true, ..sessions }
     }
 
     /// Puts the sessions back when the connection is over.
     pub(crate) fn put(&mut self, key: SessionKey, sessions: Sessions) {
-        if self.enabled && !sessions.is_empty() {
-            self.entries.insert(key, sessions);
+        if let Some(cached) = &mut self.0
+            && !sessions.is_empty()
+        {
+            cached.entries.insert(key, sessions);
         }
     }
 
     /// Tells whether a lookup has ever found a session.
-    pub(crate) const fn was_found(&self) -> bool {
-        self.found
+    pub(crate) fn was_found(&self) -> bool {
+        self.0.as_ref().is_some_and(|cached| cached.found)
     }
 
     /// Notes a ticket that a server gave.
     pub(crate) fn note_ticket(&mut self, facts: TicketFacts) {
-        if self.enabled && self.tickets.len() < limits::TICKETS {
-            self.tickets.push(facts);
+        if let Some(cached) = &mut self.0
+            && cached.tickets.len() < limits::TICKETS
+        {
+            cached.tickets.push(facts);
         }
     }
 
     /// Tells what is known of the tickets that servers gave, at most [`limits::TICKETS`]. The library
     /// offers an id of TLS 1.2 only without one.
     pub(crate) fn tickets(&self) -> &[TicketFacts] {
-        &self.tickets
+        self.0.as_ref().map(|cached| &cached.tickets[..]).unwrap_or_default()
     }
 
     /// Tells whether no session is stored.
     pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.0.as_ref().is_none_or(|cached| cached.entries.is_empty())
     }
 }
 

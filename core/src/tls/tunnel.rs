@@ -20,7 +20,7 @@ use crate::time::WallTime;
 
 use super::groups;
 use super::key_log::Secret;
-use super::loan::{Loan, Record, lend};
+use super::loan::{Loan, Record, Untold, lend};
 use super::provider::Setup;
 use super::records::Records;
 use super::sessions::Sessions;
@@ -29,17 +29,24 @@ use super::suites::Suite;
 /// A TLS client connection. Whoever calls it knows whether it is open, closing or broken.
 pub(super) struct Tunnel {
     conn: UnbufferedClientConnection,
+    buffers: Box<Buffers>,
+    closing: bool,
+    open: bool,
+    handshake_octets: usize,
+    loan: Option<Box<Loan>>,
+    setup: Arc<Setup>,
+}
+
+/// What waits on its way. It is apart from the rest because thousands of connections wait at once,
+/// and allocators have sizes of their own.
+#[derive(Default)]
+struct Buffers {
     /// What arrived and was not consumed. rustls keeps offsets into it between calls: it always
     /// gets this very buffer, shortened only at the front and only as it says.
     incoming: Vec<u8>,
     records: Records,
     /// Plain text that waits for the handshake.
     unsent: Vec<u8>,
-    closing: bool,
-    open: bool,
-    handshake_octets: usize,
-    loan: Option<Box<Loan>>,
-    setup: Arc<Setup>,
 }
 
 /// Everything that follows from one call.
@@ -73,9 +80,7 @@ impl Tunnel {
         .map_err(|error| explain(&error, None))?;
         let mut tunnel = Self {
             conn,
-            incoming: Vec::new(),
-            records: Records::default(),
-            unsent: Vec::new(),
+            buffers: Box::default(),
             closing: false,
             open: false,
             handshake_octets: 0,
@@ -91,16 +96,16 @@ impl Tunnel {
     /// want to answer; the others stay in `bytes`.
     pub(super) fn receive(&mut self, wall_time: WallTime, bytes: &mut Bytes) -> Flow {
         let mut flow = Flow::default();
-        while let Some(piece) = self.records.cut(bytes) {
+        while let Some(piece) = self.buffers.records.cut(bytes) {
             if !self.open {
                 self.handshake_octets += piece.len();
             }
-            let too_much = self.incoming.len() + piece.len() > limits::TLS_INPUT;
+            let too_much = self.buffers.incoming.len() + piece.len() > limits::TLS_INPUT;
             if too_much || self.handshake_octets > limits::HANDSHAKE {
                 flow.effect.error = Some(TlsError::Limit);
                 break;
             }
-            self.incoming.extend_from_slice(&piece);
+            self.buffers.incoming.extend_from_slice(&piece);
             self.process(wall_time, &mut flow);
             let TunnelEffect { text, facts, ended, error, .. } = &flow.effect;
             if facts.is_some() || !text.is_empty() || *ended || error.is_some() {
@@ -112,7 +117,7 @@ impl Tunnel {
 
     /// Encrypts plain text, or keeps it until the handshake allows that.
     pub(super) fn send(&mut self, wall_time: WallTime, plain: &[u8]) -> Flow {
-        self.unsent.extend_from_slice(plain);
+        self.buffers.unsent.extend_from_slice(plain);
         let mut flow = Flow::default();
         self.process(wall_time, &mut flow);
         flow
@@ -165,7 +170,7 @@ impl Tunnel {
 
     /// Counts the octets received and held.
     pub(super) fn buffered(&self) -> usize {
-        self.incoming.len()
+        self.buffers.incoming.len()
     }
 
     /// Turns rustls's crank until it wants something from the peer.
@@ -192,9 +197,10 @@ impl Tunnel {
     /// Takes out what was noted while rustls ran. In TLS 1.2 all of it was on the wire too.
     fn disclose(&mut self, flow: &mut Flow) {
         let Some(Loan { record, sessions, .. }) = self.loan.as_deref_mut() else { return };
-        flow.secrets.append(&mut record.secrets);
-        flow.signed.append(&mut record.signed);
-        let disclosures = std::mem::take(&mut record.disclosures);
+        let Untold { signed, disclosures, secrets } =
+            record.untold.take().map(|untold| *untold).unwrap_or_default();
+        flow.secrets.extend(secrets);
+        flow.signed.extend(signed);
         if self.conn.protocol_version() == Some(ProtocolVersion::TLSv1_3) {
             flow.effect.disclosures.extend(disclosures);
         }
@@ -203,7 +209,8 @@ impl Tunnel {
 
     /// Takes one step; `false` when rustls has nothing more to do.
     fn turn(&mut self, flow: &mut Flow, text: &mut Vec<u8>) -> bool {
-        let Self { conn, incoming, unsent, closing, loan, .. } = self;
+        let Self { conn, buffers, closing, loan, .. } = self;
+        let Buffers { incoming, unsent, .. } = &mut **buffers;
         let effect = &mut flow.effect;
         let UnbufferedStatus { mut discard, state: status } =
             lend(loan, || conn.process_tls_records(incoming));

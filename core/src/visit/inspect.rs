@@ -40,7 +40,7 @@ impl Visit {
     /// Decides what a session with the server's own name in the SNI extension is to do; `None` if
     /// that went out before, or cannot.
     fn own_name_plan(&self, base: Plan, session: &Observation) -> Option<Plan> {
-        let hello = session.hello_again.as_ref().or(session.hello.as_ref())?;
+        let hello = session.hello_again.as_deref().or(session.hello.as_ref())?;
         let name = std::str::from_utf8(&hello.server_name).ok()?;
         let offer = session.offer.as_deref()?;
         if check_host(name).is_err() || offer.server_name.as_deref() == Some(name) {
