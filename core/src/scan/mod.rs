@@ -27,7 +27,7 @@ use crate::resolve::{Resolver, RouteFacts};
 use crate::time::{Instant, WallTime};
 
 use agenda::Agenda;
-use desk::{Desk, Told};
+use desk::{Client, Desk, Told};
 use tour::{Manner, Tour, is_blocked_destination};
 
 /// The machine that probes many destinations, which are given while it runs.
@@ -187,14 +187,15 @@ impl Scan {
                         self.cx.wake(Owner::Tour(client.tour));
                     }
                 }
-                Some(Told { report, clients, visited_for }) => {
+                Some(Told { report, mut clients, visited_for }) => {
                     self.agenda.remove(owner);
+                    let last = clients.pop();
                     for client in clients {
-                        if let Some(tour) = self.tours.get_mut(&client.tour) {
-                            let (cx, desk) = (&mut self.cx, &mut self.desk);
-                            tour.told(cx, desk, client.call, &report, client != visited_for);
-                            self.cx.wake(Owner::Tour(client.tour));
-                        }
+                        self.tell(client, Arc::clone(&report), client != visited_for);
+                    }
+                    // If nobody else keeps it, it need not be copied.
+                    if let Some(client) = last {
+                        self.tell(client, report, client != visited_for);
                     }
                 }
             },
@@ -206,6 +207,14 @@ impl Scan {
                     self.cx.wake(Owner::Tour(client.tour));
                 }
             }
+        }
+    }
+
+    /// Tells a tour what came of one of its calls.
+    fn tell(&mut self, client: Client, report: Arc<Report>, shared: bool) {
+        if let Some(tour) = self.tours.get_mut(&client.tour) {
+            tour.told(&mut self.cx, &mut self.desk, client.call, report, shared);
+            self.cx.wake(Owner::Tour(client.tour));
         }
     }
 

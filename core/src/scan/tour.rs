@@ -265,7 +265,7 @@ impl Tour {
         cx: &mut Cx,
         desk: &mut Desk,
         at: usize,
-        report: &Report,
+        report: Arc<Report>,
         shared: bool,
     ) {
         let Some(call) = self.calls.get(at) else { return };
@@ -399,7 +399,7 @@ impl Tour {
             Requested::Seen(report) => {
                 let state = Calling::Waiting(0);
                 self.calls.push(Call { number, target, keys, beside: None, state });
-                self.told(cx, desk, at, &report, true);
+                self.told(cx, desk, at, report, true);
             }
         }
     }
@@ -432,7 +432,7 @@ impl Tour {
             }
             match left {
                 Some((report, visited_for)) => {
-                    self.told(cx, desk, at, &report, client != visited_for);
+                    self.told(cx, desk, at, report, client != visited_for);
                 }
                 None => self.calls[at].state = Calling::Over(None),
             }
@@ -470,8 +470,8 @@ impl Call {
     }
 
     /// Turns what a server did into a report about this call's target.
-    fn own(&self, cx: &mut Cx, config: &Config, report: &Report, shared: bool) -> Report {
-        let mut own = report.clone();
+    fn own(&self, cx: &mut Cx, config: &Config, report: Arc<Report>, shared: bool) -> Report {
+        let mut own = Arc::unwrap_or_clone(report);
         if !shared {
             return own;
         }
