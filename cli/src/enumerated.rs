@@ -38,7 +38,7 @@ fn table(found: &Enumeration) -> Vec<Message> {
         }
     }
     if found.accepted != Accepted::default() {
-        page.line(Tone::Plain, "Announced, in TLS 1.2 and below");
+        page.line(Tone::Plain, "Announced");
         announced(&found.accepted, &mut page);
     }
     if !found.sessions.is_empty() {
@@ -210,11 +210,9 @@ fn announced(accepted: &Accepted, page: &mut Page) {
     let mut row = |label: &str, word: &str| {
         page.line(Tone::Plain, &format!("  {label:30} {word}"));
     };
-    // They are asked for together.
-    let (none, no) = match raw_public_key {
-        Some(_) => ("none", "no"),
-        None => ("unknown", "unknown"),
-    };
+    // Protocols are asked for together with raw keys, and limits of TLS 1.3 are encrypted.
+    let none = raw_public_key.map_or("unknown", |_| "none");
+    let no = session_id.map_or("unknown", |_| "no");
     row("application protocol", alpn.as_deref().unwrap_or(none));
     row("record size limit", &record_size_limit.map_or(no.to_owned(), |limit| limit.to_string()));
     row(

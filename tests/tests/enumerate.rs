@@ -402,6 +402,22 @@ fn server_names_of_tls_13() {
 }
 
 #[test]
+fn encrypted_extensions_of_tls_13() {
+    let table = [
+        (TlsSetup::only_13(), None),
+        (TlsSetup::only_13().protocols(&["lmtp", "smtp"]), Some("smtp")),
+        // Such a server refuses all that were offered.
+        (TlsSetup::only_13().protocols(&["lmtp"]), None),
+    ];
+    for (tls, protocol) in table {
+        let run = run(&setting::config(), Script::smtp().tls(tls));
+        let accepted = &found(&run).accepted;
+        assert_eq!(accepted.alpn.as_deref(), protocol);
+        assert_eq!((accepted.raw_public_key, accepted.session_id), (Some(false), None));
+    }
+}
+
+#[test]
 fn every_server_one_after_the_other() {
     let config = setting::config();
     let how = Enumerating { pause: PAUSE, every: true };

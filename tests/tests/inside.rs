@@ -44,6 +44,7 @@ fn messages(run: &Run<Probe>) -> Vec<String> {
                 format!("{from} request {}", !schemes.is_empty())
             }
             TlsMessage::Disclosed(Disclosure::Ticket(_)) => format!("{from} ticket"),
+            TlsMessage::Disclosed(Disclosure::Protocol(_)) => format!("{from} protocol"),
             TlsMessage::ChangeCipherSpec => format!("{from} change"),
             TlsMessage::Encrypted => format!("{from} encrypted"),
             TlsMessage::Complete => "complete".to_owned(),

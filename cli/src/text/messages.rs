@@ -62,6 +62,13 @@ pub(super) fn disclosure(disclosure: &Disclosure) -> Vec<String> {
             lines.list(6, schemes.iter().map(|scheme| self::scheme(scheme.0)));
         }
         Disclosure::Ticket(_) => lines.put(4, "NewSessionTicket".to_owned()),
+        Disclosure::Protocol(name) => {
+            let name = String::from_utf8_lossy(name);
+            lines.put(
+                4,
+                format!("EncryptedExtensions, application protocol {}", name.escape_debug()),
+            );
+        }
     }
     lines.end()
 }

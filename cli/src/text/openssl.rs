@@ -144,6 +144,7 @@ pub(super) fn state(direction: Direction, message: &TlsMessage) -> &'static str 
             Disclosure::Signature(_) => "TLSv1.3 read server certificate verify",
             Disclosure::CertificateRequest(_) => "SSLv3/TLS read server certificate request",
             Disclosure::Ticket(_) => "SSLv3/TLS read server session ticket",
+            Disclosure::Protocol(_) => "TLSv1.3 read encrypted extensions",
         },
         (Sent, TlsMessage::Plain(message)) => match message.kind {
             1 => "SSLv3/TLS write client hello",

@@ -82,6 +82,8 @@ impl Enumeration {
         }
         let nameless = &mut self.accepted.without_sni;
         *nameless = nameless.or(visits.nameless.take());
+        self.accepted.alpn = self.accepted.alpn.take().or(visits.protocol.take());
+        self.accepted.raw_public_key = self.accepted.raw_public_key.or(visits.raw_key);
         for facts in self.versions.iter_mut().filter(|it| it.version == Protocol::TLS13) {
             facts.schemes = std::mem::take(&mut visits.schemes);
         }

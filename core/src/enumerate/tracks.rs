@@ -91,7 +91,7 @@ pub enum WithoutSni {
 }
 
 /// Application protocols that are offered; mail has none of its own but for POP3 and IMAP.
-const ALPN: &[&str] = &["smtp", "imap", "pop3", "http/1.1", "h2"];
+pub(super) const ALPN: &[&str] = &["smtp", "imap", "pop3", "http/1.1", "h2"];
 
 /// The signalling value of a client that falls back (RFC 7507).
 const FALLBACK: u16 = 0x5600;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::config::{Config, Offer, Versions, Watch};
+use crate::config::{Config, Offer, ServerCertificates, Versions, Watch};
 use crate::context::Cx;
 use crate::limits;
 use crate::machine::Input;
@@ -23,6 +23,7 @@ use crate::tls::scout::{Protocol, tls13_schemes};
 use crate::tls::{SessionCache, Setup, TicketFacts};
 
 use super::WithoutSni;
+use super::tracks::ALPN;
 
 /// What the sessions of one version showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +76,12 @@ pub(super) struct Visits {
     pub(super) chains: Vec<Vec<Bytes>>,
     /// What becomes of a hello without a server name, if no scout could find out.
     pub(super) nameless: Option<WithoutSni>,
-    asks_nameless: bool,
+    /// The application protocol that TLS 1.3 chose, and whether it shows a raw key, if no scout could
+    /// find out.
+    pub(super) protocol: Option<String>,
+    pub(super) raw_key: Option<bool>,
+    /// No scout saw the answers to extensions: they are encrypted.
+    asks_extensions: bool,
     /// The last handshake broke off, so that it is made once more.
     doubts: bool,
 }
@@ -93,6 +99,10 @@ enum Errand {
     Sign(Vec<u16>),
     /// To see what TLS 1.3 shows to whoever says no server name.
     Nameless,
+    /// To see which application protocol TLS 1.3 chooses.
+    Protocol,
+    /// To see whether TLS 1.3 has a raw public key to show.
+    RawKey,
 }
 
 #[derive(Debug)]
@@ -118,7 +128,7 @@ impl Visits {
     pub(super) fn new(
         versions: impl IntoIterator<Item = Protocol>,
         has_no_ids: bool,
-        asks_nameless: bool,
+        asks_extensions: bool,
     ) -> Self {
         Self {
             errands: versions.into_iter().map(Errand::Meet).collect(),
@@ -128,7 +138,9 @@ impl Visits {
             schemes: Vec::new(),
             chains: Vec::new(),
             nameless: None,
-            asks_nameless,
+            protocol: None,
+            raw_key: None,
+            asks_extensions,
             doubts: false,
         }
     }
@@ -170,6 +182,18 @@ impl Visits {
                     let setup = setup.map(|setup| setup.with_schemes(tls13_schemes()));
                     setup.map(|setup| (Arc::new(setup), SessionCache::new(false)))
                 }
+                (Errand::Protocol, _) => {
+                    let setup = prepare(config, Some(target), Protocol::TLS13);
+                    let setup =
+                        setup.map(|it| it.with_schemes(tls13_schemes()).with_protocols(ALPN));
+                    setup.map(|setup| (Arc::new(setup), cache()))
+                }
+                (Errand::RawKey, _) => {
+                    let offer = offer(config, Some(target), Protocol::TLS13);
+                    let certificates = ServerCertificates::RawPublicKey;
+                    let setup = set_up(config, Offer { certificates, ..offer });
+                    setup.map(|setup| (Arc::new(setup), SessionCache::new(false)))
+                }
             };
             if let Some((setup, cache)) = prepared {
                 let approach = come(cx, config, target, &setup, cache);
@@ -200,10 +224,14 @@ impl Visits {
                     None
                 }
                 Some(Approached::Secured(facts))
-                    if matches!(errand, Errand::Sign(_) | Errand::Nameless) =>
+                    if matches!(
+                        errand,
+                        Errand::Sign(_) | Errand::Nameless | Errand::Protocol | Errand::RawKey
+                    ) =>
                 {
                     approach.abort(cx);
-                    self.take(errand, setup, &facts, SessionCache::new(false), true);
+                    let (_, cache) = approach.finish();
+                    self.take(errand, setup, &facts, cache, true);
                     Some(Visited::Well)
                 }
                 Some(Approached::Secured(facts)) => {
@@ -253,6 +281,10 @@ impl Visits {
         is_whole: bool,
     ) {
         self.doubts = false;
+        if matches!(errand, Errand::RawKey) {
+            self.raw_key = Some(facts.certificates == ServerCertificates::RawPublicKey);
+            return;
+        }
         let is_known = self.chains.contains(&facts.chain);
         // One more than are kept tells that there are more.
         if !is_known && self.chains.len() <= limits::ENUMERATED_CHAINS {
@@ -280,6 +312,11 @@ impl Visits {
             Errand::Nameless => {
                 self.nameless = Some(if is_known { WithoutSni::Same } else { WithoutSni::Other });
             }
+            Errand::Protocol => {
+                let name = cache.protocol().map(|name| String::from_utf8_lossy(name));
+                self.protocol = name.map(|name| name.into_owned());
+            }
+            Errand::RawKey => {}
         }
     }
 
@@ -302,8 +339,9 @@ impl Visits {
             tickets,
         });
         if !is_tls12 {
-            if self.asks_nameless {
-                self.errands.push_front(Errand::Nameless);
+            if self.asks_extensions {
+                let asked = [Errand::Nameless, Errand::Protocol, Errand::RawKey];
+                asked.into_iter().rev().for_each(|errand| self.errands.push_front(errand));
             }
             self.sign(tls13_schemes(), facts);
         }
@@ -353,8 +391,14 @@ impl Visits {
             }
             // The server's word on what it was offered, or the lack of one.
             Some(HandshakeError::Tls(_) | HandshakeError::Lost | HandshakeError::Broke(_)) => {
-                if matches!(errand, Errand::Nameless) {
-                    self.nameless = Some(WithoutSni::Refused);
+                match errand {
+                    Errand::Nameless => self.nameless = Some(WithoutSni::Refused),
+                    Errand::RawKey => self.raw_key = Some(false),
+                    Errand::Meet(_)
+                    | Errand::MeetWithoutTickets
+                    | Errand::Resume { .. }
+                    | Errand::Sign(_)
+                    | Errand::Protocol => {}
                 }
             }
             Some(
@@ -387,11 +431,18 @@ impl Visits {
 /// Prepares sessions of one version, by the name of the target if there is one; `None` if the library
 /// cannot.
 fn prepare(config: &Config, target: Option<&Target>, version: Protocol) -> Option<Setup> {
+    set_up(config, offer(config, target, version))
+}
+
+fn offer(config: &Config, target: Option<&Target>, version: Protocol) -> Offer {
     let is = |other| version == other;
     let versions = Versions { tls12: is(Protocol::TLS12), tls13: is(Protocol::TLS13) };
     let server_name = target.map(|target| target.host.clone());
     let groups = config.policy.groups.clone();
-    let offer = Offer { server_name, versions, groups, sha1: true, ..Offer::default() };
+    Offer { server_name, versions, groups, sha1: true, ..Offer::default() }
+}
+
+fn set_up(config: &Config, offer: Offer) -> Option<Setup> {
     Setup::new(Arc::new(offer), config.repeatable).ok()
 }
 

@@ -172,6 +172,15 @@ impl TlsNote {
             | TlsMessage::Complete => None,
         }
     }
+
+    /// Tells of an application protocol that the server chose in TLS 1.3.
+    pub(crate) fn protocol(&self) -> Option<&Bytes> {
+        if let Self::Message(_, TlsMessage::Disclosed(Disclosure::Protocol(name))) = self {
+            Some(name)
+        } else {
+            None
+        }
+    }
 }
 
 /// One call of a connection's TLS layer, and what came of it.
@@ -271,6 +280,9 @@ pub enum Disclosure {
     CertificateRequest(Vec<SignatureScheme>),
     /// A ticket for resumption (RFC 8446 section 4.6.1).
     Ticket(TicketFacts),
+    /// The application protocol that the server chose among its encrypted extensions (RFC 7301
+    /// section 3.1).
+    Protocol(Bytes),
 }
 
 /// Why a handshake failed.

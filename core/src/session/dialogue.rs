@@ -365,6 +365,9 @@ impl Dialogue {
             None => {}
         }
         for note in arrival.notes {
+            if let Some(name) = note.protocol() {
+                self.cache.note_protocol(name);
+            }
             if let Some(facts) = note.ticket() {
                 self.cache.note_ticket(facts);
             }

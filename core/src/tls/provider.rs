@@ -73,6 +73,13 @@ impl Setup {
         Self { config: Arc::new(config), ..self }
     }
 
+    /// Prepares connections that offer these application protocols (RFC 7301).
+    pub(crate) fn with_protocols(self, names: &[&str]) -> Self {
+        let mut config = ClientConfig::clone(&self.config);
+        config.alpn_protocols = names.iter().map(|name| name.as_bytes().to_vec()).collect();
+        Self { config: Arc::new(config), ..self }
+    }
+
     /// Tells what is offered.
     pub fn offer(&self) -> &Arc<Offer> {
         &self.offer

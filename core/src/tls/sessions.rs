@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
+use bytes::Bytes;
 use rustls::NamedGroup;
 use rustls::client::{ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSessionValue};
 use rustls_pki_types::ServerName;
@@ -26,6 +27,8 @@ struct Cached {
     found: bool,
     /// The tickets that were seen, if messages are watched.
     tickets: Vec<TicketFacts>,
+    /// The application protocol that was chosen in TLS 1.3, if messages are watched.
+    protocol: Option<Bytes>,
 }
 
 impl SessionCache {
@@ -67,6 +70,18 @@ impl SessionCache {
         {
             cached.tickets.push(facts);
         }
+    }
+
+    /// Notes the application protocol that a server chose.
+    pub(crate) fn note_protocol(&mut self, name: &Bytes) {
+        if let Some(cached) = &mut self.0 {
+            cached.protocol = Some(name.clone());
+        }
+    }
+
+    /// Tells the application protocol that was chosen in TLS 1.3.
+    pub(crate) fn protocol(&self) -> Option<&Bytes> {
+        self.0.as_ref()?.protocol.as_ref()
     }
 
     /// Tells what is known of the tickets that servers gave, at most [`limits::TICKETS`]. The library

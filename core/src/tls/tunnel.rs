@@ -15,7 +15,9 @@ use rustls::{Error, HandshakeKind, InvalidMessage, ProtocolVersion};
 use crate::config::Watch;
 use crate::limits;
 use crate::random::Random;
-use crate::report::{Alert, ClientSignature, TlsError, TlsFacts, TlsVersion, TunnelEffect};
+use crate::report::{
+    Alert, ClientSignature, Disclosure, TlsError, TlsFacts, TlsVersion, TunnelEffect,
+};
 use crate::time::WallTime;
 
 use super::groups;
@@ -186,6 +188,10 @@ impl Tunnel {
             // Also if what came behind it in the same record is an error.
             self.open = true;
             flow.effect.facts = self.facts();
+            if let (Some(name), Some(loan)) = (self.conn.alpn_protocol(), &mut self.loan) {
+                let name = Bytes::copy_from_slice(name);
+                loan.record.disclose(|| Disclosure::Protocol(name));
+            }
         }
         if flow.effect.error.is_some() {
             self.flush_alert(flow, &mut text);

@@ -128,6 +128,7 @@ fn write_disclosure(f: &mut fmt::Formatter<'_>, disclosure: &Disclosure) -> fmt:
         Disclosure::Ticket(TicketFacts { lifetime, early_data }) => {
             write!(f, " disclosed ticket {} {early_data}", lifetime.unwrap_or(0))
         }
+        Disclosure::Protocol(name) => write!(f, " disclosed protocol {}", Hex(name)),
     }
 }
 
@@ -144,6 +145,7 @@ fn read_disclosure(words: &mut Words<'_>) -> Result<Disclosure, NotAnInput> {
             let lifetime = Some(words.parse()?).filter(|lifetime| *lifetime > 0);
             Disclosure::Ticket(TicketFacts { lifetime, early_data: words.parse()? })
         }
+        "protocol" => Disclosure::Protocol(words.octets()?.into()),
         _ => return Err(NotAnInput),
     })
 }
@@ -346,6 +348,7 @@ mod tests {
                 Disclosure::CertificateRequest(vec![SignatureScheme(1), SignatureScheme(2)]),
                 Disclosure::CertificateRequest(vec![]),
                 Disclosure::Ticket(TicketFacts { lifetime: Some(7200), early_data: 0 }),
+                Disclosure::Protocol(Bytes::from_static(b"smtp")),
             ],
         };
         round_trips(TunnelCall::Close, usize::MAX, everything);

@@ -28,6 +28,7 @@ pub struct TlsSetup {
     groups: Option<Vec<NamedGroup>>,
     client_auth: ClientAuth,
     tickets: Tickets,
+    protocols: Vec<Vec<u8>>,
     pub(super) half_rtt: bool,
     pub(super) instead: Option<Answer>,
     pub(super) rather: Option<Box<Legacy>>,
@@ -99,6 +100,7 @@ impl Default for TlsSetup {
             groups: None,
             client_auth: ClientAuth::None,
             tickets: Tickets::Stored(2),
+            protocols: Vec::new(),
             half_rtt: false,
             instead: None,
             rather: None,
@@ -128,6 +130,12 @@ impl TlsSetup {
     pub fn rather(mut self, legacy: Legacy) -> Self {
         self.rather = Some(Box::new(legacy));
         self
+    }
+
+    /// Chooses one of these application protocols, the first that is offered.
+    pub fn protocols(mut self, names: &[&str]) -> Self {
+        self.protocols = names.iter().map(|name| name.as_bytes().to_vec()).collect();
+        self.fresh()
     }
 
     /// Changes the certificate.
@@ -223,6 +231,7 @@ impl TlsSetup {
                 for_sni: self.for_sni.clone().map(|identity| identity.map(certified)),
             }));
         config.send_half_rtt_data = self.half_rtt;
+        config.alpn_protocols.clone_from(&self.protocols);
         match self.tickets {
             Tickets::None => {
                 config.send_tls13_tickets = 0;
