@@ -420,6 +420,14 @@ impl Cx {
         (!self.transports.is_empty() && until > self.now).then_some(until)
     }
 
+    /// For root machines at their end, when the queue is empty: the wait for last words, then the end.
+    pub(crate) fn ending(&self) -> Output {
+        match self.lingers_until() {
+            Some(until) => Output::Wait(until, "for the last words of transports"),
+            None => Output::Done,
+        }
+    }
+
     /// Pops the next output; `None` when the queue is empty.
     pub(crate) fn pop(&mut self) -> Option<Output> {
         self.queue.pop_front()

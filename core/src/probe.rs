@@ -91,16 +91,11 @@ impl Machine for Probe {
         if let Some(output) = self.cx.pop() {
             return output;
         }
-        match self.visit.is_over() {
-            false => {
-                let (visit, resolver) = (self.visit.deadline(), self.resolver.deadline());
-                let (until, why) = if resolver.0 < visit.0 { resolver } else { visit };
-                Output::Wait(until, why)
-            }
-            true => match self.cx.lingers_until() {
-                Some(until) => Output::Wait(until, "for the last words of transports"),
-                None => Output::Done,
-            },
+        if self.visit.is_over() {
+            return self.cx.ending();
         }
+        let (visit, resolver) = (self.visit.deadline(), self.resolver.deadline());
+        let (until, why) = if resolver.0 < visit.0 { resolver } else { visit };
+        Output::Wait(until, why)
     }
 }

@@ -272,25 +272,26 @@ fn signatures_and_certificates_of_tls_13() {
     assert_eq!(found(&run).version(Protocol::TLS13).unwrap().schemes, [0x0403]);
 }
 
+/// Lets each connection meet the same server, one of them over a link that breaks after so many octets.
+fn run_in_turn(server: impl Host + 'static, broken: Option<(usize, u64, How)>) -> Run<Enumerator> {
+    let count = Cell::new(0);
+    World::new(enumerator(&setting::config()))
+        .host(setting::HOST, ["192.0.2.1"])
+        .elsewhere(move |_| {
+            let number = count.replace(count.get() + 1);
+            let link = match broken {
+                Some((at, octets, how)) if at == number => Link::default().cut_in(octets, how),
+                Some(_) | None => Link::default(),
+            };
+            Some((link, server.accept()))
+        })
+        .run()
+}
+
 #[test]
 fn a_connection_that_breaks_loses_nothing() {
-    let config = setting::config();
-    // Each connection meets the same server, one of them over a link that breaks.
     let server = both();
-    let in_turn = |broken: Option<(usize, u64, How)>| {
-        let (count, server) = (Cell::new(0), server.clone());
-        World::new(enumerator(&config))
-            .host(setting::HOST, ["192.0.2.1"])
-            .elsewhere(move |_| {
-                let number = count.replace(count.get() + 1);
-                let link = match broken {
-                    Some((at, octets, how)) if at == number => Link::default().cut_in(octets, how),
-                    Some(_) | None => Link::default(),
-                };
-                Some((link, server.accept()))
-            })
-            .run()
-    };
+    let in_turn = |broken| run_in_turn(server.clone(), broken);
     let whole = in_turn(None);
     let usual = found(&whole);
     assert!(usual.connections > 15 && usual.failures == 0);
@@ -316,22 +317,8 @@ fn a_connection_that_breaks_loses_nothing() {
 
 #[test]
 fn a_session_that_breaks_makes_nothing_up() {
-    let config = setting::config();
     let script = Script::smtp().tls(TlsSetup::default().tickets(Tickets::Sealed(2)));
-    let in_turn = |broken: Option<(usize, u64, How)>| {
-        let (count, script) = (Cell::new(0), script.clone());
-        World::new(enumerator(&config))
-            .host(setting::HOST, ["192.0.2.1"])
-            .elsewhere(move |_| {
-                let number = count.replace(count.get() + 1);
-                let link = match broken {
-                    Some((at, octets, how)) if at == number => Link::default().cut_in(octets, how),
-                    Some(_) | None => Link::default(),
-                };
-                Some((link, script.accept()))
-            })
-            .run()
-    };
+    let in_turn = |broken| run_in_turn(script.clone(), broken);
     let whole = in_turn(None);
     let usual = found(&whole);
     let ids: Vec<_> = whole

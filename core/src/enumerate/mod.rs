@@ -442,10 +442,7 @@ impl Machine for Enumerator {
             return output;
         }
         if self.over {
-            return match self.cx.lingers_until() {
-                Some(until) => Output::Wait(until, "for the last words of transports"),
-                None => Output::Done,
-            };
+            return self.cx.ending();
         }
         let mut first = self.resolver.deadline().min(self.route.deadline());
         for (_, approach) in &self.running {

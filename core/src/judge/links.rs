@@ -38,10 +38,13 @@ impl LinkCache {
         if let Some(known) = self.issuers.get(der) {
             return Some(Arc::clone(known));
         }
+        let is_kept = der.len() <= limits::ISSUER;
+        // What is kept must not keep the rest of what a peer sent with it.
+        let der = if is_kept { Bytes::copy_from_slice(der) } else { der.clone() };
         let examined = Arc::new(Examined::new(Certificate::parse(der.clone()).ok()?));
-        if der.len() <= limits::ISSUER {
+        if is_kept {
             self.issuers.insert(der.clone(), Arc::clone(&examined));
-            self.issuer_order.push_back(der.clone());
+            self.issuer_order.push_back(der);
             if self.issuer_order.len() > limits::ISSUERS
                 && let Some(oldest) = self.issuer_order.pop_front()
             {
@@ -101,5 +104,45 @@ impl<'a> Signatures<'a> {
             self.cache.remember(link);
         }
         Some(result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn certificate(name: &str) -> Vec<u8> {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let parameters = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
+        parameters.self_signed(&key).unwrap().der().to_vec()
+    }
+
+    #[test]
+    fn issuers_are_decoded_once_and_keep_nothing_else() {
+        let mut links = LinkCache::default();
+        let flight = Bytes::from([certificate("ca.test"), vec![0; 100_000]].concat());
+        let der = flight.slice(..flight.len() - 100_000);
+        let first = links.examine(&der).unwrap();
+        assert!(Arc::ptr_eq(&first, &links.examine(&der).unwrap()));
+        drop(der);
+        assert!(flight.is_unique(), "the flight can be forgotten");
+    }
+
+    #[test]
+    fn issuers_are_bounded() {
+        let mut links = LinkCache::default();
+        let der = certificate("ca.test");
+        for number in 0..=limits::ISSUERS {
+            // What stands behind a certificate makes it another one.
+            let der = [&der[..], &number.to_be_bytes()].concat();
+            links.examine(&der.into()).unwrap();
+        }
+        let long = [&der[..], &[0; limits::ISSUER]].concat();
+        links.examine(&long.into()).unwrap();
+        assert_eq!(
+            (links.issuers.len(), links.issuer_order.len()),
+            (limits::ISSUERS, limits::ISSUERS)
+        );
+        assert!(!links.issuers.contains_key(&[&der[..], &0_usize.to_be_bytes()].concat()[..]));
     }
 }

@@ -92,10 +92,7 @@ impl Machine for RouteFinder {
             return output;
         }
         if self.ended {
-            return match self.cx.lingers_until() {
-                Some(until) => Output::Wait(until, "last words"),
-                None => Output::Done,
-            };
+            return self.cx.ending();
         }
         let (until, why) = self.resolver.deadline().min(self.route.deadline());
         Output::Wait(until, why)

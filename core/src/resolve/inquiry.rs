@@ -101,9 +101,6 @@ impl Machine for Inquiry {
             let (until, why) = self.resolver.deadline();
             return Output::Wait(until, why);
         }
-        match self.cx.lingers_until() {
-            Some(until) => Output::Wait(until, "last words"),
-            None => Output::Done,
-        }
+        self.cx.ending()
     }
 }

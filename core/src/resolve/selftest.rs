@@ -252,9 +252,6 @@ impl Machine for ResolverTest {
             let (until, why) = self.test.deadline();
             return Output::Wait(until, why);
         }
-        match self.cx.lingers_until() {
-            Some(until) => Output::Wait(until, "last words"),
-            None => Output::Done,
-        }
+        self.cx.ending()
     }
 }

@@ -300,10 +300,7 @@ impl Machine for Scan {
             return output;
         }
         if self.over {
-            return match self.cx.lingers_until() {
-                Some(until) => Output::Wait(until, "for the last words of transports"),
-                None => Output::Done,
-            };
+            return self.cx.ending();
         }
         let (resolver, desk) = (self.resolver.deadline(), self.desk.deadline(&self.cx));
         let first = self.agenda.first().map(|(at, owner)| match owner {
