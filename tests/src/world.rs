@@ -6,6 +6,7 @@
 
 mod link;
 mod run;
+mod wire;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -24,6 +25,7 @@ use crate::zones::Zones;
 
 pub use link::{Connect, How, Link};
 pub use run::{Run, Word};
+use wire::{Happening, Heard, State, Wire};
 
 /// The world around one machine.
 pub struct World<M> {
@@ -55,70 +57,6 @@ const STEPS: usize = 400_000;
 
 /// Octets that a peer may have under way to the machine; then it waits, as TCP would.
 const WINDOW: usize = 64 * 1024;
-
-#[derive(Debug)]
-enum Happening {
-    /// The machine hears this.
-    Tell(Input),
-    /// The peer hears this.
-    PeerOpened(TransportId),
-    PeerReceives(TransportId, Bytes),
-    PeerEnds(TransportId),
-    /// The peer's pause is over.
-    PeerGoesOn(TransportId),
-    /// The connection breaks at the peer's side.
-    Break(TransportId, How),
-}
-
-/// One transport of the machine with the peer at its other end.
-struct Wire {
-    link: Link,
-    peer: Box<dyn Peer>,
-    endpoint: Endpoint,
-    datagrams: bool,
-    state: State,
-    /// What the machine sent before the transport was open.
-    queued: Vec<Bytes>,
-    /// What the peer heard while it paused.
-    unheard: VecDeque<Heard>,
-    pausing: bool,
-    /// The peer has hung up or was cut off: nothing comes from it any more.
-    silent: bool,
-    /// The peer has hung up, was cut off or was hung up on: nothing reaches it any more.
-    deaf: bool,
-    /// The machine hung up: what the peer still writes goes nowhere.
-    hung_up: bool,
-    /// The peer knows that it is alone.
-    over: bool,
-    in_flight: usize,
-    /// When the next piece for the machine can arrive.
-    free_in: Instant,
-    /// Octets of a stream so far, to the machine and to the peer.
-    count_in: u64,
-    count_out: u64,
-}
-
-impl Wire {
-    fn end(&mut self) {
-        self.over = true;
-        self.unheard.clear();
-        self.peer.ended();
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Opening,
-    Open,
-    Gone,
-}
-
-#[derive(Debug)]
-enum Heard {
-    Opened,
-    Bytes(Bytes),
-    End,
-}
 
 impl<M: Machine> World<M> {
     /// Puts a machine into an empty world, where every connection is refused and no host is

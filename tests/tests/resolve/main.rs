@@ -2,6 +2,7 @@
 
 mod name_servers;
 mod routes;
+mod sharing;
 
 use tlsfinger_core::config::{Config, Family, Level, Lookup};
 use tlsfinger_core::destination::{Destination, Place};
