@@ -12,6 +12,7 @@ use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
@@ -76,60 +77,128 @@ fn main() -> Result<()> {
     }
 }
 
+/// Connections at once, as many as keep this machine busy: servers on loopback answer at once.
+const CONNECTIONS: usize = 32;
+
 /// What runs in a process of its own.
 const PARTS: &[&str] = &["silent-hybrid", "silent-classic", "queue-10000", "queue-100000"];
 
 /// CPU for each probe of distinct servers, beside the floors.
+///
+/// The speed of a machine may change within seconds. So the servers come in parts, and behind each
+/// part as many bare handshakes are made, by a thread of their own: the kernel counts user time in
+/// hundredths of a second, and those of the scan's thread are to be the scan's alone.
 fn cpu() -> Result<()> {
     const SERVERS: u32 = 1000;
-    const ROUNDS: usize = 7;
+    const ROUNDS: usize = 9;
     let farm = FarmProcess::start(SERVERS)?;
-    let floors = Floors::new();
-    let names = || (0..SERVERS).map(|number| domain(number, Kind::Good, farm.port));
+    let floors = FloorThread::start();
     let (mut rows, mut dane) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        let chain = floors.handshakes(&floors.verifying);
-        let signature = floors.handshakes(&floors.signature_only);
-        // Everything twice: the second time all links are known, and all answers.
-        let mut marks = vec![Cpu::now()];
-        let began = Instant::now();
-        let mut scan = farm.scan(Level::Verify, unlimited());
-        (scan.limits.share, scan.limits.connections) = (None, 100);
-        let mut count = 0;
-        run_batches(scan, [names(), names()], |report| {
-            expect_verified(report);
-            count += 1;
-            if count % SERVERS as usize == 0 {
-                marks.push(Cpu::now());
-            }
-        })?;
-        let rate = f64::from(2 * SERVERS) / began.elapsed().as_secs_f64();
-        let each = |from: usize| (marks[from + 1].since(&marks[from])).divided_by(SERVERS);
-        rows.push((chain, signature, each(0), each(1), rate));
+        rows.push(passes(&farm, &floors, SERVERS)?);
         let before = Cpu::now();
         let mut scan = farm.scan(Level::Dane, unlimited());
-        (scan.limits.share, scan.limits.connections) = (None, 100);
-        run(scan, names(), expect_verified)?;
+        (scan.limits.share, scan.limits.connections) = (None, CONNECTIONS);
+        let names = (0..SERVERS).map(|number| domain(number, Kind::Good, farm.port));
+        run(scan, names, expect_verified)?;
         dane.push(Cpu::now().since(&before).divided_by(SERVERS));
     }
-    let column = |pick: &dyn Fn(&Row) -> f64| Spread::of(rows.iter().map(pick));
+    let column = |pick: &dyn Fn(&[Pass; 2]) -> f64| Spread::of(rows.iter().map(pick));
     println!("cpu: {SERVERS} distinct servers, {ROUNDS} rounds; microseconds of CPU each");
-    println!("  floor, chain verified        {}", column(&|row| row.0));
-    println!("  floor, signature only        {}", column(&|row| row.1));
-    println!("  scan, level verify: user     {}", column(&|row| row.2.user));
-    println!("                      user+sys {}", column(&|row| row.2.all));
-    println!("  again, links known: user     {}", column(&|row| row.3.user));
-    println!("                      user+sys {}", column(&|row| row.3.all));
+    println!("  floor, chain verified        {}", column(&|row| row[0].floor_each()));
+    println!("  floor, signature only        {}", column(&|row| row[1].floor_each()));
+    println!("  scan, level verify: user     {}", column(&|row| row[0].cpu_each().user));
+    println!("                      user+sys {}", column(&|row| row[0].cpu_each().all));
+    println!("  again, links known: user     {}", column(&|row| row[1].cpu_each().user));
+    println!("                      user+sys {}", column(&|row| row[1].cpu_each().all));
     println!("  scan, level dane:   user     {}", Spread::of(dane.iter().map(|cpu| cpu.user)));
-    println!("  ratio user / chain floor     {}", column(&|row| row.2.user / row.0));
-    println!("  ratio again / signature      {}", column(&|row| row.3.user / row.1));
-    println!("  probes a second              {}", column(&|row| row.4));
-    let allowed = |row: &Row| 2e6 / (row.2.all + row.3.all);
-    println!("  of what the CPU allows       {}", column(&|row| row.4 / allowed(row)));
+    println!("  ratio user / chain floor     {}", column(&|row| row[0].ratio()));
+    println!("  ratio again / signature      {}", column(&|row| row[1].ratio()));
+    let sum = |at: usize| rows.iter().map(|row| row[at]).fold(Pass::default(), Pass::and);
+    println!("  both over all rounds         {:9.2}  {:.2}", sum(0).ratio(), sum(1).ratio());
+    let both = |row: &[Pass; 2]| row[0].and(row[1]);
+    println!("  probes a second              {}", column(&|row| both(row).rate()));
+    println!("  of what the CPU allows       {}", column(&|row| both(row).of_allowed()));
     Ok(())
 }
 
-type Row = (f64, f64, Cpu, Cpu, f64);
+/// Probes all servers, and then, with all links and all answers known, some times more.
+fn passes(farm: &FarmProcess, floors: &FloorThread, servers: u32) -> Result<[Pass; 2]> {
+    const PARTS: u32 = 5;
+    const PASSES: u32 = 4;
+    let part = servers / PARTS;
+    let batch = |number| {
+        let from = number % PARTS * part;
+        (from..from + part).map(|number| domain(number, Kind::Good, farm.port))
+    };
+    // To make them is not the scan's work.
+    let batches: Vec<Vec<_>> = (0..PASSES * PARTS).map(|number| batch(number).collect()).collect();
+    let mut scan = farm.scan(Level::Verify, unlimited());
+    (scan.limits.share, scan.limits.connections) = (None, CONNECTIONS);
+    let mut passes = [Pass::default(); 2];
+    let (mut count, mut cpu, mut began) = (0, Cpu::now(), Instant::now());
+    run_batches(scan, batches.into_iter().map(Vec::into_iter), |report| {
+        expect_verified(report);
+        count += 1;
+        if count % part == 0 {
+            let (floor, pass) = match count <= servers {
+                true => (Floor::Chain, &mut passes[0]),
+                false => (Floor::Signature, &mut passes[1]),
+            };
+            *pass = pass.and(Pass {
+                probes: part,
+                cpu: Cpu::now().since(&cpu),
+                seconds: began.elapsed().as_secs_f64(),
+                floor: floors.handshakes(floor) * f64::from(part),
+            });
+            (cpu, began) = (Cpu::now(), Instant::now());
+        }
+    })?;
+    Ok(passes)
+}
+
+/// What a number of probes took, and what as many bare handshakes did.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pass {
+    probes: u32,
+    cpu: Cpu,
+    seconds: f64,
+    /// In microseconds.
+    floor: f64,
+}
+
+impl Pass {
+    fn and(self, other: Self) -> Self {
+        Self {
+            probes: self.probes + other.probes,
+            cpu: Cpu { user: self.cpu.user + other.cpu.user, all: self.cpu.all + other.cpu.all },
+            seconds: self.seconds + other.seconds,
+            floor: self.floor + other.floor,
+        }
+    }
+
+    fn floor_each(&self) -> f64 {
+        self.floor / f64::from(self.probes)
+    }
+
+    fn cpu_each(&self) -> Cpu {
+        self.cpu.divided_by(self.probes)
+    }
+
+    fn ratio(&self) -> f64 {
+        self.cpu.user / self.floor
+    }
+
+    /// Probes a second.
+    fn rate(&self) -> f64 {
+        f64::from(self.probes) / self.seconds
+    }
+
+    /// Tells which part of the time the processor was busy.
+    fn of_allowed(&self) -> f64 {
+        self.cpu.all / 1e6 / self.seconds
+    }
+}
 
 /// The same server again and again.
 fn same_server() -> Result<()> {
@@ -192,7 +261,7 @@ fn silent(what: &str, groups: Vec<Group>) -> Result<()> {
     let base = Memory::now()?;
     let names = (0..probes).map(|number| domain(number, Kind::Silent, farm.port));
     // When nothing more happens, all wait for their servers.
-    let (sender, memory) = std::sync::mpsc::channel();
+    let (sender, memory) = channel();
     let watch = move |handle: tlsfinger_blocking::Handle| {
         let mut before = Memory(0);
         loop {
@@ -269,21 +338,21 @@ fn run_watched(
     report: impl FnMut(&Report),
     watch: impl FnOnce(tlsfinger_blocking::Handle) + Send + 'static,
 ) -> Result<()> {
-    run_all(config, [jobs], report, watch)
+    run_all(config, std::iter::once(jobs), report, watch)
 }
 
 /// Begins a batch when the one before is finished.
-fn run_batches<const N: usize>(
+fn run_batches(
     config: ScanConfig,
-    batches: [impl Iterator<Item = Job>; N],
+    batches: impl Iterator<Item = impl Iterator<Item = Job>>,
     report: impl FnMut(&Report),
 ) -> Result<()> {
     run_all(config, batches, report, |_| {})
 }
 
-fn run_all<const N: usize>(
+fn run_all(
     config: ScanConfig,
-    batches: [impl Iterator<Item = Job>; N],
+    mut batches: impl Iterator<Item = impl Iterator<Item = Job>>,
     mut report: impl FnMut(&Report),
     watch: impl FnOnce(tlsfinger_blocking::Handle) + Send + 'static,
 ) -> Result<()> {
@@ -292,7 +361,6 @@ fn run_all<const N: usize>(
     let watched = handle.clone();
     std::thread::spawn(move || watch(watched));
     let mut scan = Scan::new(config, seed()?, wall_time());
-    let mut batches = batches.into_iter();
     let mut jobs = batches.next();
     // Destinations that there is room for, and that are under way.
     let (mut room, mut under_way) = (0, 0_usize);
@@ -382,6 +450,44 @@ fn serve(servers: u32) -> Result<()> {
     out.flush()?;
     std::io::stdin().lines().for_each(drop);
     Ok(())
+}
+
+/// A thread that makes bare handshakes when it is asked to.
+struct FloorThread {
+    asked: Sender<Floor>,
+    told: Receiver<f64>,
+}
+
+/// Which handshakes.
+enum Floor {
+    Chain,
+    Signature,
+}
+
+impl FloorThread {
+    fn start() -> Self {
+        let (asked, questions) = channel();
+        let (answers, told) = channel();
+        std::thread::spawn(move || {
+            let floors = Floors::new();
+            for floor in questions {
+                let config = match floor {
+                    Floor::Chain => &floors.verifying,
+                    Floor::Signature => &floors.signature_only,
+                };
+                if answers.send(floors.handshakes(config)).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { asked, told }
+    }
+
+    /// Tells the microseconds of a client's side of a handshake.
+    fn handshakes(&self, floor: Floor) -> f64 {
+        self.asked.send(floor).expect("it waits");
+        self.told.recv().expect("it answers")
+    }
 }
 
 /// Bare handshakes in memory.
@@ -503,7 +609,7 @@ impl ServerCertVerifier for SignatureOnly {
 }
 
 /// CPU of this thread, in microseconds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Cpu {
     /// As the kernel counts it, in hundredths of a second.
     user: f64,
