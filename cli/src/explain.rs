@@ -224,8 +224,8 @@ impl Explainer {
         };
         let rules = if self.matches.is_empty() { default } else { &self.matches };
         let name = |rule: &MatchRule| match rule {
-            MatchRule::Hostname => target.host.clone(),
-            MatchRule::Nexthop => target.nexthop.clone(),
+            MatchRule::Hostname => target.host.to_string(),
+            MatchRule::Nexthop => target.nexthop.to_string(),
             MatchRule::DotNexthop => format!(".{}", target.nexthop),
             MatchRule::Name(name) => name.clone(),
             MatchRule::Address(address) => address.to_string(),

@@ -174,9 +174,9 @@ fn destination(destination: &Destination) -> Value {
 fn peer(peer: &Peer) -> Value {
     match &peer.address {
         PeerAddress::Inet(address, port) => {
-            json!({ "host": peer.name, "address": ip(*address), "port": port })
+            json!({ "host": &*peer.name, "address": ip(*address), "port": port })
         }
-        PeerAddress::Unix(path) => json!({ "host": peer.name, "path": path.to_string_lossy() }),
+        PeerAddress::Unix(path) => json!({ "host": &*peer.name, "path": path.to_string_lossy() }),
     }
 }
 

@@ -234,7 +234,7 @@ fn without_destination(
         destination: Config::default().destination,
         dialect,
         wrapper: options.wrapper,
-        helo_name: parameters.my_host_name.clone(),
+        helo_name: parameters.my_host_name.as_str().into(),
         connect_timeout,
         command_timeout,
         await_quit: true,
@@ -575,7 +575,7 @@ mod tests {
         let place =
             Place::Inet { host: "example.org".into(), literal: false, service: None, port: 25 };
         let destination = Destination { text: "example.org".into(), place };
-        let helo_name = "client.localdomain".to_owned();
+        let helo_name = "client.localdomain".into();
         let policy = Policy { suites: settings.config.policy.suites.clone(), ..Policy::default() };
         let resolvers = ResolvConf::parse(b"nameserver 192.0.2.53");
         let lookup = Lookup { resolvers, dnssec: DnssecTrust::Auto, ..Lookup::default() };
@@ -612,8 +612,8 @@ mod tests {
         let servers = config(&["--resolver", "[::1]:5353"]).lookup.resolvers.servers;
         assert_eq!(servers, ["[::1]:5353".parse::<std::net::SocketAddr>().unwrap().into()]);
         assert_eq!(config(&["-S"]).dialect, Dialect::Lmtp);
-        assert_eq!(config(&["-omyhostname=a.b"]).helo_name, "a.b");
-        assert_eq!(config(&["-omyhostname=x", "-o", "myhostname=c"]).helo_name, "c");
+        assert_eq!(&*config(&["-omyhostname=a.b"]).helo_name, "a.b");
+        assert_eq!(&*config(&["-omyhostname=x", "-o", "myhostname=c"]).helo_name, "c");
         let reuse = |delay, limit| Some(Reuse { delay: Duration::from_secs(delay), limit });
         assert_eq!(config(&["-r", "3"]).reuse, reuse(3, 5));
         assert_eq!(config(&["-rx", "-m", "-1"]).reuse, reuse(0, 0));

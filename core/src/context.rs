@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::judge::LinkCache;
 use crate::limits;
@@ -82,7 +82,7 @@ struct Transport {
     datagrams: bool,
     closed: bool,
     /// What was sent on a stream while the present input is handled; it leaves as one `Send`.
-    sending: BytesMut,
+    sending: Bytes,
 }
 
 impl Cx {
@@ -167,7 +167,7 @@ impl Cx {
         self.next_transport += 1;
         let datagrams = matches!(endpoint, Endpoint::Udp(_));
         let owner = self.owner;
-        let transport = Transport { owner, datagrams, closed: false, sending: BytesMut::new() };
+        let transport = Transport { owner, datagrams, closed: false, sending: Bytes::new() };
         self.to_servers += usize::from(matches!(owner, Owner::Visit(_)));
         self.transports.insert(id, transport);
         self.queue.push_back(Output::Open(id, endpoint));
@@ -176,14 +176,16 @@ impl Cx {
 
     /// Sends bytes of a stream, or one datagram. Nothing happens once the transport had its last
     /// word or was closed.
-    pub(crate) fn send(&mut self, id: TransportId, bytes: &[u8]) {
+    pub(crate) fn send(&mut self, id: TransportId, bytes: impl Into<Bytes>) {
+        let bytes = bytes.into();
         match self.transports.get_mut(&id) {
             Some(transport) if transport.closed || bytes.is_empty() => {}
-            Some(transport) if transport.datagrams => {
-                self.queue.push_back(Output::Send(id, Bytes::copy_from_slice(bytes)));
-            }
+            Some(transport) if transport.datagrams => self.queue.push_back(Output::Send(id, bytes)),
             Some(transport) => {
-                transport.sending.extend_from_slice(bytes);
+                transport.sending = match transport.sending.is_empty() {
+                    true => bytes,
+                    false => [&transport.sending[..], &bytes].concat().into(),
+                };
                 self.sending.insert(id);
             }
             None => {}
@@ -199,7 +201,7 @@ impl Cx {
         transport.closed = true;
         self.closing += usize::from(!matches!(transport.owner, Owner::Visit(_)));
         if !transport.sending.is_empty() {
-            self.queue.push_back(Output::Send(id, mem::take(&mut transport.sending).freeze()));
+            self.queue.push_back(Output::Send(id, mem::take(&mut transport.sending)));
         }
         self.last_close = self.now;
         self.queue.push_back(Output::Close(id));
@@ -215,7 +217,7 @@ impl Cx {
         if let Some(carrier) = self.transports.get_mut(&over)
             && !carrier.sending.is_empty()
         {
-            self.queue.push_back(Output::Send(over, mem::take(&mut carrier.sending).freeze()));
+            self.queue.push_back(Output::Send(over, mem::take(&mut carrier.sending)));
         }
         if let Some(passed) = self.transports.get_mut(&socket) {
             passed.closed = true;
@@ -274,8 +276,17 @@ impl Cx {
 
     /// Tells people something, now.
     pub(crate) fn tell(&mut self, event: Event) {
+        self.tell_of(|| event);
+    }
+
+    /// Does the same with an event that is made only if somebody might hear it.
+    pub(crate) fn tell_of(&mut self, event: impl FnOnce() -> Event) {
+        if self.muted {
+            return;
+        }
+        let event = event();
         let is_heard = !self.quiet || matches!(event, Event::Tls(TlsNote::Tunnel(_)));
-        if !self.muted && is_heard {
+        if is_heard {
             self.queue.push_back(Output::Tell(event));
         }
     }
@@ -400,7 +411,7 @@ impl Cx {
             if let Some(transport) = self.transports.get_mut(&id)
                 && !transport.sending.is_empty()
             {
-                self.queue.push_back(Output::Send(id, mem::take(&mut transport.sending).freeze()));
+                self.queue.push_back(Output::Send(id, mem::take(&mut transport.sending)));
             }
         }
     }

@@ -190,9 +190,9 @@ pub const NAME_CHECKS: usize = 1 << 20;
 /// thousand intermediates, at 100 octets each.
 pub const LINKS: usize = 8192;
 
-/// Decoded certificates of issuers that are remembered: the few hundred that most servers have, at
-/// some 4 KiB each.
-pub const ISSUERS: usize = 1024;
+/// Decoded certificates that are remembered, at some 4 KiB each: the few hundred of issuers that most
+/// servers have, and those of the latest servers.
+pub const CERTIFICATES: usize = 1024;
 
 /// Octets of a certificate that is remembered decoded; nearly all have fewer than half as many.
-pub const ISSUER: usize = 4096;
+pub const CERTIFICATE: usize = 4096;

@@ -72,7 +72,7 @@ impl Random {
     }
 }
 
-/// A generator that is seldom asked, without the numbers that [`Random`] keeps ready.
+/// A generator at rest, without the numbers that [`Random`] keeps ready.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct RestingRandom {
     seed: Seed,
@@ -80,21 +80,20 @@ pub(crate) struct RestingRandom {
     position: u128,
 }
 
-impl From<Random> for RestingRandom {
-    fn from(Random(sequence): Random) -> Self {
+impl From<&Random> for RestingRandom {
+    fn from(Random(sequence): &Random) -> Self {
         let (seed, stream) = (sequence.get_seed(), sequence.get_stream());
         Self { seed, stream, position: sequence.get_word_pos() }
     }
 }
 
 impl RestingRandom {
-    /// Fills `bytes` with those that [`Random::fill`] would.
-    pub(crate) fn fill(&mut self, bytes: &mut [u8]) {
+    /// Makes the generator that goes on where this one rests.
+    pub(crate) fn wake(&self) -> Random {
         let mut sequence = ChaCha20Rng::from_seed(self.seed);
         sequence.set_stream(self.stream);
         sequence.set_word_pos(self.position);
-        sequence.fill_bytes(bytes);
-        self.position = sequence.get_word_pos();
+        Random(sequence)
     }
 }
 
@@ -132,11 +131,13 @@ mod tests {
         let mut awake = Random::from_seed([3; 32]).of_connection(5);
         let mut draw = [0; 7];
         awake.fill(&mut draw);
-        let mut resting = RestingRandom::from(awake.clone());
+        let mut resting = RestingRandom::from(&awake);
         for octets in [1, 4, 32, 7, 300, 2] {
             let (mut expected, mut drawn) = (vec![0; octets], vec![0; octets]);
             awake.fill(&mut expected);
-            resting.fill(&mut drawn);
+            let mut woken = resting.wake();
+            woken.fill(&mut drawn);
+            resting = RestingRandom::from(&woken);
             assert_eq!(drawn, expected);
         }
     }

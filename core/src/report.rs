@@ -113,7 +113,7 @@ pub enum Reconnect {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Peer {
     /// The host's name, in the case it was given in.
-    pub name: String,
+    pub name: Arc<str>,
     /// The host's address.
     pub address: PeerAddress,
 }

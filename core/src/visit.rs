@@ -359,8 +359,8 @@ impl Visit {
             proxy,
             timeout: config.command_timeout,
             level: target.level,
-            nexthop: target.nexthop.clone(),
-            host: target.host.clone(),
+            nexthop: target.nexthop.to_string(),
+            host: target.host.to_string(),
             server_name: offer.server_name.clone().unwrap_or_default(),
             raw_public_keys: policy.raw_public_keys,
             matches,
@@ -536,12 +536,13 @@ pub(crate) fn offer(
         let policy = policy.to_mut();
         (policy.raw_public_keys, policy.keys) = (raw_keys, keys);
     }
-    Offer::of(&policy, target.level, &names(target)).filter(|_| !config.no_tls)
+    Offer::of(&policy, target.level, &target.into()).filter(|_| !config.no_tls)
 }
 
 /// Judges what a target showed.
 pub(crate) fn judged(cx: &mut Cx, config: &Config, target: &Target, facts: &TlsFacts) -> Judgement {
-    let (level, tlsa, names) = (target.level, usable(target), names(target));
+    let (level, tlsa) = (target.level, usable(target));
+    let names = ReferenceNames::from(target);
     let (policy, time) = (&config.policy, cx.wall_time());
     let verdict = judge(facts, policy, level, &tlsa, &names, time, cx.links());
     (Arc::new(verdict), Arc::new(Grounds { level, tlsa, names, time }))
@@ -559,14 +560,5 @@ fn proxy_records(policy: &Policy, target: &Target) -> Vec<Tlsa> {
         Level::Fingerprint => policy.pins.iter().flat_map(pin_records).collect(),
         Level::Verify | Level::Secure => policy.anchors.iter().flat_map(anchor_records).collect(),
         Level::None | Level::May | Level::Encrypt => Vec::new(),
-    }
-}
-
-/// The names by which a target was found.
-fn names(target: &Target) -> ReferenceNames {
-    ReferenceNames {
-        hostname: target.host.clone(),
-        nexthop: target.nexthop.clone(),
-        dane: target.match_names.clone(),
     }
 }

@@ -114,7 +114,11 @@ pub fn tlsa(data: &[u8]) {
         hello_retry: false,
     };
     let host = "mx.example.org".to_owned();
-    let names = ReferenceNames { hostname: host.clone(), nexthop: host.clone(), dane: vec![host] };
+    let names = ReferenceNames {
+        hostname: host.as_str().into(),
+        nexthop: host.as_str().into(),
+        dane: vec![host],
+    };
     let (policy, time) = (Policy::default(), WallTime(1_767_225_600));
     let links = &mut LinkCache::default();
     let verdict = judge(&facts, &policy, Level::Dane, &records, &names, time, links);

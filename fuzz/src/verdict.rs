@@ -52,7 +52,11 @@ pub fn verdict(data: &[u8]) {
         hello_retry: false,
     };
     let host = "mx.example.org".to_owned();
-    let names = ReferenceNames { hostname: host.clone(), nexthop: host.clone(), dane: vec![host] };
+    let names = ReferenceNames {
+        hostname: host.as_str().into(),
+        nexthop: host.as_str().into(),
+        dane: vec![host],
+    };
     let judge = |links: &mut LinkCache| {
         judge(&facts, &policy, level, &tlsa, &names, WallTime(1_767_225_600), links)
     };

@@ -53,7 +53,7 @@ fn verdicts(criterion: &mut Criterion) {
         let mut trust = TrustStore::default();
         trust.add(Certificate::parse(root.clone().into()).expect("is readable"));
         let policy = Policy { trust, ..Policy::default() };
-        let names = ReferenceNames { hostname: HOST.to_owned(), ..ReferenceNames::default() };
+        let names = ReferenceNames { hostname: HOST.into(), ..ReferenceNames::default() };
         let facts = TlsFacts {
             version: TlsVersion::Tls13,
             suite: &SUITES[0],

@@ -36,7 +36,7 @@ pub fn config() -> Config {
             text: HOST.to_owned(),
             place: Place::Inet { host: HOST.to_owned(), literal: true, service: None, port: 25 },
         },
-        helo_name: "client.example".to_owned(),
+        helo_name: "client.example".into(),
         level: Level::May,
         lookup: Lookup { hosts: HostLookup { dns: false, native: true }, ..Lookup::default() },
         policy: Policy { groups: Groups(GROUPS.to_vec()), ..Policy::default() },

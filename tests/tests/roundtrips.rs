@@ -1,6 +1,7 @@
 //! What is written down and read again is what it was.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -106,7 +107,7 @@ fn step() -> impl Strategy<Value = TunnelStep> {
             sent: sent.into(),
             effect: TunnelEffect {
                 text,
-                facts,
+                facts: facts.map(Arc::new),
                 ended,
                 error,
                 session_stored,
@@ -140,7 +141,7 @@ proptest! {
         level in prop::sample::select(Level::ALL.to_vec()),
         seconds in any::<u32>(),
     ) {
-        let mut config = Config { helo_name: helo, level, ..Config::default() };
+        let mut config = Config { helo_name: helo.into(), level, ..Config::default() };
         config.policy.pins = pins.into_iter().map(Pin).collect();
         config.policy.matches = vec![MatchRule::Hostname, MatchRule::Name("é\"".to_owned())];
         config.connect_timeout = Duration::from_secs(seconds.into());

@@ -24,7 +24,7 @@ pub(super) fn route(route: &RouteFacts) -> Value {
 
 fn host(host: &HostFacts) -> Value {
     json!({
-        "name": host.name,
+        "name": &*host.name,
         "port": host.port,
         "preference": host.preference,
         "complete": host.complete,

@@ -26,6 +26,7 @@ pub use proxy::{Proxy, ProxyForm};
 pub use scan::{BadBlock, Blocklist, ScanConfig, ScanLimits};
 pub use trust::{Anchor, TrustError, TrustStore, read_trust};
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::destination::Destination;
@@ -40,7 +41,7 @@ pub struct Config {
     /// TLS comes first, before any reply (`-w`).
     pub wrapper: bool,
     /// The name in EHLO or LHLO (RFC 5321 section 4.1.1.1).
-    pub helo_name: String,
+    pub helo_name: Arc<str>,
     /// Limit for the connection, and again for the server's greeting (`-t`).
     pub connect_timeout: Duration,
     /// Limit for each later reply, the TLS handshake and the last words (`-T`).
@@ -210,7 +211,7 @@ impl Default for Config {
             },
             dialect: Dialect::Smtp,
             wrapper: false,
-            helo_name: "localhost".to_owned(),
+            helo_name: "localhost".into(),
             connect_timeout: Duration::from_secs(30),
             command_timeout: Duration::from_secs(30),
             await_quit: true,

@@ -41,14 +41,14 @@ impl Offer {
         // Where TLSA records count, the server name is their base domain (RFC 7672 section 8.1).
         let wanted = match &policy.server_name {
             None => None,
-            Some(ServerNameChoice::Hostname) => Some(&names.hostname),
-            Some(ServerNameChoice::Nexthop) => Some(&names.nexthop),
-            Some(ServerNameChoice::Name(name)) => Some(name),
+            Some(ServerNameChoice::Hostname) => Some(&*names.hostname),
+            Some(ServerNameChoice::Nexthop) => Some(&*names.nexthop),
+            Some(ServerNameChoice::Name(name)) => Some(&**name),
         };
         // TLS 1.2 knows raw keys too, but the library does not (RFC 7250 section 3).
         let raw = policy.raw_public_keys && policy.versions.tls13 && level <= Level::Fingerprint;
         Some(Self {
-            server_name: names.dane.first().or(wanted).cloned(),
+            server_name: names.dane.first().map(String::as_str).or(wanted).map(str::to_owned),
             versions: Versions { tls12: policy.versions.tls12 && !raw, ..policy.versions },
             suites: policy.suites.clone(),
             groups: policy.groups.clone(),

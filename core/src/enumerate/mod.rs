@@ -235,7 +235,7 @@ impl Enumerator {
             return self.running.is_empty() && self.visit(&target, is_cut);
         };
         if hello.server_name.as_deref() == Some("") {
-            hello.server_name = Some(target.host.clone()).filter(|name| is_host_name(name));
+            hello.server_name = Some(target.host.to_string()).filter(|name| is_host_name(name));
         }
         let plan = plan(&self.config, Some(hello));
         let (peer, endpoint) = (target.peer.clone(), target.endpoint.clone());

@@ -437,7 +437,7 @@ fn prepare(config: &Config, target: Option<&Target>, version: Protocol) -> Optio
 fn offer(config: &Config, target: Option<&Target>, version: Protocol) -> Offer {
     let is = |other| version == other;
     let versions = Versions { tls12: is(Protocol::TLS12), tls13: is(Protocol::TLS13) };
-    let server_name = target.map(|target| target.host.clone());
+    let server_name = target.map(|target| target.host.to_string());
     let groups = config.policy.groups.clone();
     Offer { server_name, versions, groups, sha1: true, ..Offer::default() }
 }

@@ -1,5 +1,5 @@
-//! What is known of certificates from before: signatures that were verified, and those of issuers
-//! decoded.
+//! What is known of certificates from before: those that were decoded, and signatures that were
+//! verified.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -10,16 +10,16 @@ use bytes::Bytes;
 use crate::cert::{Certificate, Examined, SignatureError};
 use crate::limits;
 
-/// Remembers which key signed which certificate, and the certificates above those of servers,
-/// because many servers share few intermediates.
+/// Remembers certificates that were decoded, and which key signed which, because many servers share
+/// few intermediates, and the hosts and addresses of one provider a certificate.
 ///
 /// Only right signatures are remembered, by the digest of key and certificate.
 #[derive(Clone, Debug, Default)]
 pub struct LinkCache {
     known: BTreeSet<[u8; 32]>,
     order: VecDeque<[u8; 32]>,
-    issuers: BTreeMap<Bytes, Arc<Examined>>,
-    issuer_order: VecDeque<Bytes>,
+    decoded: BTreeMap<Bytes, Arc<Examined>>,
+    decoded_order: VecDeque<Bytes>,
 }
 
 impl LinkCache {
@@ -35,20 +35,20 @@ impl LinkCache {
 
     /// Decodes a certificate that others may have sent too; `None` if it cannot be read.
     pub(super) fn examine(&mut self, der: &Bytes) -> Option<Arc<Examined>> {
-        if let Some(known) = self.issuers.get(der) {
+        if let Some(known) = self.decoded.get(der) {
             return Some(Arc::clone(known));
         }
-        let is_kept = der.len() <= limits::ISSUER;
+        let is_kept = der.len() <= limits::CERTIFICATE;
         // What is kept must not keep the rest of what a peer sent with it.
         let der = if is_kept { Bytes::copy_from_slice(der) } else { der.clone() };
         let examined = Arc::new(Examined::new(Certificate::parse(der.clone()).ok()?));
         if is_kept {
-            self.issuers.insert(der.clone(), Arc::clone(&examined));
-            self.issuer_order.push_back(der);
-            if self.issuer_order.len() > limits::ISSUERS
-                && let Some(oldest) = self.issuer_order.pop_front()
+            self.decoded.insert(der.clone(), Arc::clone(&examined));
+            self.decoded_order.push_back(der);
+            if self.decoded_order.len() > limits::CERTIFICATES
+                && let Some(oldest) = self.decoded_order.pop_front()
             {
-                self.issuers.remove(&oldest);
+                self.decoded.remove(&oldest);
             }
         }
         Some(examined)
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn issuers_are_decoded_once_and_keep_nothing_else() {
+    fn certificates_are_decoded_once_and_keep_nothing_else() {
         let mut links = LinkCache::default();
         let flight = Bytes::from([certificate("ca.test"), vec![0; 100_000]].concat());
         let der = flight.slice(..flight.len() - 100_000);
@@ -129,20 +129,20 @@ mod tests {
     }
 
     #[test]
-    fn issuers_are_bounded() {
+    fn decoded_certificates_are_bounded() {
         let mut links = LinkCache::default();
         let der = certificate("ca.test");
-        for number in 0..=limits::ISSUERS {
+        for number in 0..=limits::CERTIFICATES {
             // What stands behind a certificate makes it another one.
             let der = [&der[..], &number.to_be_bytes()].concat();
             links.examine(&der.into()).unwrap();
         }
-        let long = [&der[..], &[0; limits::ISSUER]].concat();
+        let long = [&der[..], &[0; limits::CERTIFICATE]].concat();
         links.examine(&long.into()).unwrap();
         assert_eq!(
-            (links.issuers.len(), links.issuer_order.len()),
-            (limits::ISSUERS, limits::ISSUERS)
+            (links.decoded.len(), links.decoded_order.len()),
+            (limits::CERTIFICATES, limits::CERTIFICATES)
         );
-        assert!(!links.issuers.contains_key(&[&der[..], &0_usize.to_be_bytes()].concat()[..]));
+        assert!(!links.decoded.contains_key(&[&der[..], &0_usize.to_be_bytes()].concat()[..]));
     }
 }

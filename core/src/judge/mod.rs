@@ -31,7 +31,7 @@ use self::links::Signatures;
 use self::log::Log;
 use self::names::Wanted;
 use self::path::{Path, Trust};
-use crate::cert::{COMMON_NAME, Certificate, Digest, Examined, Name, ORGANIZATION, TextProblem};
+use crate::cert::{COMMON_NAME, Digest, Examined, Name, ORGANIZATION, TextProblem};
 use crate::config::{Level, Policy, ServerCertificates};
 use crate::limits;
 use crate::report::{KeyProof, Observation, TlsFacts};
@@ -124,9 +124,9 @@ impl Shown<'_> {
 /// read; without its own there is nothing to judge.
 fn examine(chain: &[Bytes], links: &mut LinkCache) -> Vec<Arc<Examined>> {
     let Some((server, issuers)) = chain.split_first() else { return Vec::new() };
-    let Ok(server) = Certificate::parse(server.clone()) else { return Vec::new() };
+    let Some(server) = links.examine(server) else { return Vec::new() };
     let issuers = issuers.iter().take(limits::CHAIN - 1).filter_map(|der| links.examine(der));
-    iter::once(Arc::new(Examined::new(server))).chain(issuers).collect()
+    iter::once(server).chain(issuers).collect()
 }
 
 /// Judges an observation again, by another policy and without another connection; `None` if no

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::cert::{Examined, GeneralName};
 use crate::config::{Level, MatchRule};
@@ -11,9 +12,9 @@ use crate::resolve::Target;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReferenceNames {
     /// The host that is connected to.
-    pub hostname: String,
+    pub hostname: Arc<str>,
     /// The destination's domain, without brackets and port.
-    pub nexthop: String,
+    pub nexthop: Arc<str>,
     /// With TLSA records: their base domain (RFC 7672 section 2.2.2), then the names of the MX
     /// record's owner (section 3.2.2).
     pub dane: Vec<String>,
@@ -234,8 +235,8 @@ mod tests {
     #[test]
     fn rules_become_names() {
         let names = ReferenceNames {
-            hostname: "mx.example.org".to_owned(),
-            nexthop: "b\u{fc}cher.example".to_owned(),
+            hostname: "mx.example.org".into(),
+            nexthop: "b\u{fc}cher.example".into(),
             dane: Vec::new(),
         };
         let wanted = |rules: &[&str], level| {

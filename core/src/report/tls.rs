@@ -1,6 +1,7 @@
 //! What is found out about TLS.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -217,7 +218,7 @@ pub struct TunnelEffect {
     /// Plain text from the server.
     pub text: Bytes,
     /// The handshake became complete.
-    pub facts: Option<TlsFacts>,
+    pub facts: Option<Arc<TlsFacts>>,
     /// The server said close_notify: no more plain text will come.
     pub ended: bool,
     /// TLS failed. What went out ends with the alert that tells the server so.

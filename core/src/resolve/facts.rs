@@ -28,7 +28,7 @@ pub struct RouteFacts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostFacts {
     /// Its name before aliases, or an address.
-    pub name: String,
+    pub name: Arc<str>,
     /// The port.
     pub port: u16,
     /// MX preference or SRV priority; 0 if there is none.

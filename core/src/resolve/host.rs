@@ -9,6 +9,7 @@ use super::lookup::{Answer, Answered, Found};
 use super::message::Data;
 use super::name::{self, Name, Question};
 use super::note::LookupNote;
+use super::order::Candidate;
 use super::target::{TlsaRecord, TlsaSet};
 use crate::config::Lookup;
 use crate::context::{AskId, Cx};
@@ -23,7 +24,7 @@ use crate::machine::{HostName, Input, LookupId, Remote};
 #[derive(Debug)]
 pub(crate) struct Host {
     /// The name before aliases, or an address.
-    text: String,
+    text: Arc<str>,
     name: Option<Name>,
     port: u16,
     settings: HostSettings,
@@ -121,12 +122,12 @@ impl HostSettings {
 }
 
 impl Host {
-    /// Begins to look up the addresses of `text`, a name in ASCII or an address, and the TLSA
-    /// records of its TCP port.
-    pub(crate) fn start(cx: &mut Cx, text: String, port: u16, settings: HostSettings) -> Self {
+    /// Begins to look up the addresses of a host, and the TLSA records of its TCP port.
+    pub(crate) fn start(cx: &mut Cx, candidate: &Candidate, settings: HostSettings) -> Self {
+        let port = candidate.port;
         let mut host = Self {
-            name: name::from_text(&text),
-            text,
+            name: candidate.name.clone(),
+            text: candidate.host.clone(),
             port,
             settings,
             a: Asked::Not,
@@ -141,7 +142,7 @@ impl Host {
         if let Some(address) = super::conf::scoped_address(&host.text, port) {
             host.add_group(vec![address], None, None);
         } else if host.name.is_none() {
-            host.failure = Some(LookupError::InvalidName { name: host.text.clone() });
+            host.failure = Some(LookupError::InvalidName { name: host.text.to_string() });
         } else if settings.dns {
             let ask = |cx: &mut Cx, wanted: bool, record| match &host.name {
                 Some(name) if wanted => Asked::question(cx, name, record),
@@ -263,7 +264,7 @@ impl Host {
         // Of equal errors the one that was asked last counts.
         let worse = [&self.a, &self.aaaa].into_iter().filter_map(Asked::error);
         let Some(worst) = worse.max_by_key(|error| error.rank()).cloned() else {
-            self.failure = Some(LookupError::Disabled { host: self.text.clone() });
+            self.failure = Some(LookupError::Disabled { host: self.text.to_string() });
             return;
         };
         if worst.is_not_found() && self.settings.native && matches!(self.native, Native::Not) {
@@ -275,18 +276,18 @@ impl Host {
 
     fn look_natively(&mut self, cx: &mut Cx) {
         if !self.settings.native {
-            self.failure = Some(LookupError::Disabled { host: self.text.clone() });
+            self.failure = Some(LookupError::Disabled { host: self.text.to_string() });
             return;
         }
         match HostName::new(&self.text) {
             Some(name) => self.native = Native::Waiting(cx.find_host(name)),
-            None => self.failure = Some(LookupError::InvalidName { name: self.text.clone() }),
+            None => self.failure = Some(LookupError::InvalidName { name: self.text.to_string() }),
         }
     }
 
     fn take_native(&mut self, result: &Result<Vec<IpAddr>, crate::IoError>) {
         self.native = Native::Done;
-        let host = self.text.clone();
+        let host = self.text.to_string();
         let found = match result {
             Ok(found) => found,
             Err(error) => {
@@ -345,7 +346,7 @@ impl Host {
                 Ok(true) => {}
                 Ok(false) => return Some(Association::None),
                 Err(error) => {
-                    let host = self.text.clone();
+                    let host = self.text.to_string();
                     let note = LookupNote::AliasStatusFailed { host, error };
                     return Some(Association::Failed(note));
                 }

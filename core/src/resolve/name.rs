@@ -63,9 +63,15 @@ pub(crate) struct Question {
 /// label by label; those of lengths are no letters.
 impl Ord for Question {
     fn cmp(&self, other: &Self) -> Ordering {
-        let (ours, theirs) = (self.name.as_slice().iter(), other.name.as_slice().iter());
+        let (ours, theirs) = (self.name.as_slice(), other.name.as_slice());
         let lengths = ours.len().cmp(&theirs.len());
-        let names = || ours.map(u8::to_ascii_lowercase).cmp(theirs.map(u8::to_ascii_lowercase));
+        let names = || match ours == theirs {
+            true => Ordering::Equal,
+            false => {
+                let lower = u8::to_ascii_lowercase;
+                ours.iter().map(lower).cmp(theirs.iter().map(lower))
+            }
+        };
         lengths.then_with(names).then_with(|| self.record.cmp(&other.record))
     }
 }

@@ -1,6 +1,7 @@
 //! Which mail hosts a record set names, and in which order they and their addresses are tried.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::error::{LookupError, RecordType};
 use super::lookup::Found;
@@ -14,7 +15,9 @@ use crate::random::Random;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Candidate {
     /// A host name or an address.
-    pub(crate) host: String,
+    pub(crate) host: Arc<str>,
+    /// The same in wire form; `None` if DNS cannot hold it.
+    pub(crate) name: Option<Name>,
     pub(crate) port: u16,
     /// MX preference or SRV priority: hosts of a lower one come first.
     pub(crate) preference: u16,
@@ -84,25 +87,26 @@ fn hosts(
 ) -> (Vec<LookupNote>, Result<Vec<Candidate>, LookupError>) {
     let mut notes = Vec::new();
     let mut hosts = Vec::new();
-    let name = || query.to_owned();
+    let asked = || query.to_owned();
     for (preference, port, target) in names {
-        let host = match host_text(target) {
-            HostText::Host(host) => host,
+        let (host, name) = match host_text(target) {
+            HostText::Host(host) => (host, Some((*target).clone())),
             // RFC 7505 and RFC 2782: no service here.
             HostText::Root => return (notes, Err(refused())),
             HostText::Address(address) => {
-                notes.push(LookupNote::NumericTarget { record, name: name(), address });
-                address.to_string()
+                notes.push(LookupNote::NumericTarget { record, name: asked(), address });
+                (address.to_string(), None)
             }
             HostText::Bad(target, problem) => {
-                notes.push(LookupNote::MalformedTarget { record, name: name(), target, problem });
+                notes.push(LookupNote::MalformedTarget { record, name: asked(), target, problem });
                 continue;
             }
         };
-        hosts.push(Candidate { host, port: *port, preference: *preference, turn: 0 });
+        let (host, port, preference) = (host.into(), *port, *preference);
+        hosts.push(Candidate { host, name, port, preference, turn: 0 });
     }
     if hosts.is_empty() {
-        return (notes, Err(LookupError::InvalidName { name: name() }));
+        return (notes, Err(LookupError::InvalidName { name: asked() }));
     }
     (notes, Ok(hosts))
 }
@@ -262,7 +266,8 @@ mod tests {
 
     #[test]
     fn family_counts_only_among_equal_preferences() {
-        let host = |preference| Candidate { host: String::new(), port: 25, preference, turn: 0 };
+        let host =
+            |preference| Candidate { host: "".into(), name: None, port: 25, preference, turn: 0 };
         let (v4, v6) = ("192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap());
         let mut random = Random::from_seed([3; 32]);
         let mut firsts = [0; 2];

@@ -5,6 +5,7 @@
 //! kept silent is not the first to be asked again.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -321,7 +322,7 @@ impl Client {
     }
 
     /// Judges a name server whose TLS handshake is complete, and asks it what waited for that.
-    fn secured(&mut self, cx: &mut Cx, server: usize, facts: TlsFacts) {
+    fn secured(&mut self, cx: &mut Cx, server: usize, facts: Arc<TlsFacts>) {
         let Some(demand) = &mut self.demand else { return };
         let found = demand.judge(&facts, cx.wall_time());
         let Server { remote, stream, told, unchecked, unchecked_over_tls, .. } =
@@ -482,7 +483,7 @@ impl Client {
             // A socket of its own, so that port and id must both be guessed (RFC 5452).
             let transport = cx.open(Endpoint::Udp(remote));
             let message_id = cx.random().u16();
-            cx.send(transport, &write(message_id));
+            cx.send(transport, write(message_id));
             self.datagrams.insert(transport, id);
             (message_id, Via::Datagram(transport))
         };

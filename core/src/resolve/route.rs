@@ -53,7 +53,7 @@ pub(crate) struct Route {
 
 #[derive(Debug)]
 struct Settings {
-    nexthop: String,
+    nexthop: Arc<str>,
     port: u16,
     config: Arc<Config>,
 }
@@ -118,7 +118,7 @@ impl Route {
                 })));
             }
             destination::Place::Inet { host, literal, service, port } => {
-                route.settings.nexthop.clone_from(host);
+                route.settings.nexthop = host.as_str().into();
                 route.settings.port = *port;
                 let direct = *literal || config.dialect == Dialect::Lmtp;
                 route.start_inet(cx, host, direct, service.as_deref());
@@ -130,7 +130,7 @@ impl Route {
     /// Begins a route that leads nowhere yet.
     fn empty(config: &Arc<Config>) -> Self {
         Self {
-            settings: Settings { nexthop: String::new(), port: 0, config: Arc::clone(config) },
+            settings: Settings { nexthop: "".into(), port: 0, config: Arc::clone(config) },
             phase: Phase::One(None),
             mx: MxSecurity::None,
             mx_names: Vec::new(),
@@ -173,10 +173,10 @@ impl Route {
 
     /// Takes an input, and the answers that are there.
     pub(crate) fn handle(&mut self, cx: &mut Cx, input: &Input) {
-        if let Phase::Asking(id, record, query) = &self.phase
+        if let Phase::Asking(id, record, query) = &mut self.phase
             && let Some(Answered { answer, proofs }) = cx.answer(*id)
         {
-            let (record, query) = (*record, query.clone());
+            let (record, query) = (*record, std::mem::take(query));
             self.proofs = proofs;
             self.take_records(cx, answer, record, query);
         }
@@ -308,7 +308,8 @@ impl Route {
     }
 
     fn itself(&self, host: String) -> Candidate {
-        Candidate { host, port: self.settings.port, preference: 0, turn: 0 }
+        let name = name::from_text(&host);
+        Candidate { host: host.into(), name, port: self.settings.port, preference: 0, turn: 0 }
     }
 
     fn start_hosts(&mut self, cx: &mut Cx, candidates: Vec<Candidate>) {
@@ -316,7 +317,7 @@ impl Route {
         let tlsa = policy::wants_tlsa(self.settings.config.level, self.mx, lookup.insecure_mx);
         let settings = HostSettings::new(lookup, tlsa);
         for candidate in candidates {
-            let host = Host::start(cx, candidate.host.clone(), candidate.port, settings);
+            let host = Host::start(cx, &candidate, settings);
             self.hosts.push((candidate, host));
             self.taken.push(0);
         }
@@ -391,11 +392,11 @@ impl Route {
         let match_names = match_names.map(|set| self.match_names(set)).unwrap_or_default();
         Some(Target {
             peer: Arc::new(Peer {
-                name: name(),
+                name: candidate.host.clone(),
                 address: PeerAddress::Inet(address.remote.address.ip(), candidate.port),
             }),
             endpoint: Endpoint::Tcp(address.remote.clone()),
-            host: name(),
+            host: candidate.host.clone(),
             nexthop: self.settings.nexthop.clone(),
             port: candidate.port,
             mx: self.mx,

@@ -1,6 +1,7 @@
 //! One TCP or TLS connection to a name server, shared by several queries (RFC 7766, RFC 7858).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -33,7 +34,7 @@ pub(crate) struct Arrived {
     /// The messages that became complete, with who waits for them.
     pub(crate) messages: Vec<(QueryId, Bytes)>,
     /// TLS came about: questions can be [written](Stream::write) from now on.
-    pub(crate) secured: Option<TlsFacts>,
+    pub(crate) secured: Option<Arc<TlsFacts>>,
     /// Nothing more comes.
     pub(crate) over: Option<DnsProblem>,
 }
@@ -89,12 +90,10 @@ impl Stream {
     pub(crate) fn write(&mut self, cx: &mut Cx, message: &[u8]) {
         // A query has one question, so its length fits.
         let length = u16::try_from(message.len()).unwrap_or(u16::MAX).to_be_bytes();
+        let message = Bytes::from([&length, message].concat());
         match &mut self.tls {
-            Some(tls) => tls.send(cx, &[&length, message].concat()),
-            None => {
-                cx.send(self.transport, &length);
-                cx.send(self.transport, message);
-            }
+            Some(tls) => tls.send(cx, message),
+            None => cx.send(self.transport, message),
         }
     }
 

@@ -15,9 +15,9 @@ pub struct Target {
     /// Where to connect to.
     pub endpoint: Endpoint,
     /// The host whose address it is, before aliases.
-    pub host: String,
+    pub host: Arc<str>,
     /// The destination's domain or host, as typed.
-    pub nexthop: String,
+    pub nexthop: Arc<str>,
     /// The port; 0 for UNIX sockets.
     pub port: u16,
     /// The security of the record that led to the host.

@@ -48,8 +48,11 @@ impl Demand {
             server_name: address.is_none().then(|| ServerNameChoice::Name(name.clone())),
             ..Policy::default()
         };
-        let names =
-            ReferenceNames { hostname: name.clone(), nexthop: name.clone(), dane: Vec::new() };
+        let names = ReferenceNames {
+            hostname: name.as_str().into(),
+            nexthop: name.as_str().into(),
+            dane: Vec::new(),
+        };
         let offer = Offer::of(&policy, Level::Secure, &names).unwrap_or_default();
         let setup = Setup::new(Arc::new(offer), repeatable).map(Arc::new);
         Self { setup, policy, names, links: LinkCache::default() }
@@ -90,7 +93,7 @@ pub(crate) struct Layer {
 pub(crate) struct Decrypted {
     pub(crate) text: Bytes,
     /// The handshake became complete.
-    pub(crate) secured: Option<TlsFacts>,
+    pub(crate) secured: Option<Arc<TlsFacts>>,
     /// Nothing more comes.
     pub(crate) over: Option<TlsError>,
 }
@@ -138,7 +141,7 @@ impl Layer {
         self.channel.buffered()
     }
 
-    pub(crate) fn send(&mut self, cx: &mut Cx, text: &[u8]) {
+    pub(crate) fn send(&mut self, cx: &mut Cx, text: Bytes) {
         let passage = self.channel.send(cx.wall_time(), text);
         self.follow(cx, passage);
     }
@@ -151,7 +154,7 @@ impl Layer {
 
     fn follow(&self, cx: &mut Cx, passage: Passage) -> Decrypted {
         let Passage { to_peer, effect, notes } = passage;
-        cx.send(self.transport, &to_peer);
+        cx.send(self.transport, to_peer);
         // What a trace needs to play this without the library; nobody watches the rest.
         for note in notes.into_iter().filter(|note| matches!(note, TlsNote::Tunnel(_))) {
             cx.tell(Event::Tls(note));

@@ -20,13 +20,16 @@ struct Entry {
     /// Its place in the order, never behind its deadline.
     place: Instant,
     due: Instant,
+    /// What it waits for.
+    why: &'static str,
 }
 
 impl Agenda {
-    /// Notes when a child is due.
-    pub(super) fn set(&mut self, owner: Owner, at: Instant) {
-        let entry = self.entries.entry(owner).or_insert(Entry { place: Instant::NEVER, due: at });
-        entry.due = at;
+    /// Notes when a child is due, and for what.
+    pub(super) fn set(&mut self, owner: Owner, (at, why): (Instant, &'static str)) {
+        let entry = Entry { place: Instant::NEVER, due: at, why };
+        let entry = self.entries.entry(owner).or_insert(entry);
+        (entry.due, entry.why) = (at, why);
         if at < entry.place {
             self.order.remove(&(entry.place, owner));
             entry.place = at;
@@ -41,13 +44,13 @@ impl Agenda {
         }
     }
 
-    /// Tells who is due first, and when.
-    pub(super) fn first(&mut self) -> Option<(Instant, Owner)> {
+    /// Tells who is due first, when, and for what.
+    pub(super) fn first(&mut self) -> Option<(Owner, (Instant, &'static str))> {
         loop {
             let (at, owner) = *self.order.first()?;
             let entry = self.entries.get_mut(&owner)?;
             if entry.due == at {
-                return Some((at, owner));
+                return Some((owner, (at, entry.why)));
             }
             self.order.pop_first();
             entry.place = entry.due;
@@ -68,11 +71,11 @@ mod tests {
         let mut agenda = Agenda::default();
         assert_eq!(agenda.first(), None);
         for (id, seconds) in [(1, 5), (2, 3), (3, 4), (2, 9), (1, 6), (3, 2), (3, 7), (4, 8)] {
-            agenda.set(Owner::Visit(id), at(seconds));
+            agenda.set(Owner::Visit(id), (at(seconds), "to test"));
         }
         agenda.remove(Owner::Visit(4));
         let mut order = Vec::new();
-        while let Some((due, owner)) = agenda.first() {
+        while let Some((owner, (due, _))) = agenda.first() {
             order.push((due, owner));
             agenda.remove(owner);
         }

@@ -259,6 +259,7 @@ impl Desk {
             }
         });
         errand.state = State::Running(visit);
+        errand.clients.iter().for_each(|client| cx.wake(Owner::Tour(client.tour)));
         self.running += 1;
         Some(id)
     }

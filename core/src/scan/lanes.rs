@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::ScanLimits;
@@ -27,7 +28,7 @@ pub(super) struct Lanes {
     open: BTreeSet<Turn>,
     /// Those in which nothing waits, until they can be forgotten.
     idle: BTreeSet<(Instant, Address)>,
-    hosts: BTreeMap<String, Host>,
+    hosts: BTreeMap<Arc<str>, Host>,
 }
 
 /// What is polite to connect to only so often.
@@ -59,7 +60,7 @@ struct Lane {
 #[derive(Clone, Debug)]
 struct Waiting {
     id: ErrandId,
-    host: String,
+    host: Arc<str>,
 }
 
 #[derive(Debug, Default)]
@@ -100,7 +101,7 @@ impl Lanes {
         random: &mut Random,
         address: &Address,
         id: ErrandId,
-        host: String,
+        host: Arc<str>,
     ) {
         self.change(random, address, |lane| lane.waiting.push_back(Waiting { id, host }));
     }
@@ -111,7 +112,7 @@ impl Lanes {
         random: &mut Random,
         address: &Address,
         id: ErrandId,
-        host: String,
+        host: Arc<str>,
     ) {
         self.change(random, address, |lane| lane.waiting.push_front(Waiting { id, host }));
     }

@@ -162,7 +162,7 @@ impl Scan {
                 let Some(tour) = self.tours.get_mut(&id) else { return };
                 let blocklist = &self.settings.blocklist;
                 match tour.handle(&mut self.cx, &mut self.desk, blocklist, input) {
-                    false => self.agenda.set(owner, tour.deadline().0),
+                    false => self.agenda.set(owner, tour.deadline()),
                     true => {
                         self.agenda.remove(owner);
                         if let Some(tour) = self.tours.remove(&id) {
@@ -175,7 +175,7 @@ impl Scan {
             Owner::Visit(id) => match self.desk.handle(&mut self.cx, id, input) {
                 None => {
                     match self.desk.deadline_of(id) {
-                        Some((at, _)) => self.agenda.set(owner, at),
+                        Some(deadline) => self.agenda.set(owner, deadline),
                         None => self.agenda.remove(owner),
                     }
                     if self.manner.both_keys
@@ -230,16 +230,13 @@ impl Scan {
                 self.step(owner, &Input::Tick);
                 changed = true;
             }
-            while let Some((at, owner)) = self.agenda.first()
+            while let Some((owner, (at, _))) = self.agenda.first()
                 && at <= self.cx.now()
             {
                 self.step(owner, &Input::Tick);
                 changed = true;
             }
             while let Some(id) = self.desk.begin(&mut self.cx) {
-                for client in self.desk.clients(id) {
-                    self.cx.wake(Owner::Tour(client.tour));
-                }
                 self.step(Owner::Visit(id), &Input::Tick);
                 changed = true;
             }
@@ -303,11 +300,7 @@ impl Machine for Scan {
             return self.cx.ending();
         }
         let (resolver, desk) = (self.resolver.deadline(), self.desk.deadline(&self.cx));
-        let first = self.agenda.first().map(|(at, owner)| match owner {
-            Owner::Root => (at, "for nothing"),
-            Owner::Tour(id) => (at, self.tours.get(&id).map_or("", |tour| tour.deadline().1)),
-            Owner::Visit(id) => (at, self.desk.deadline_of(id).map_or("", |it| it.1)),
-        });
+        let first = self.agenda.first().map(|(_, deadline)| deadline);
         let idle = (Instant::NEVER, "for destinations");
         let deadlines = [resolver, (desk, "for its turn"), first.unwrap_or(idle)];
         let (until, why) = deadlines.into_iter().min().filter(|it| it.0 < idle.0).unwrap_or(idle);

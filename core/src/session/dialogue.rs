@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 
 use crate::config::{Dialect, Offer, OfferFlaw, Watch};
 use crate::context::Cx;
@@ -33,7 +33,7 @@ pub(crate) struct Plan {
     pub(crate) tentative: bool,
     /// A tentative session went before: what precedes TLS was told.
     pub(crate) retried: bool,
-    pub(crate) helo_name: String,
+    pub(crate) helo_name: Arc<str>,
     pub(crate) connect_timeout: std::time::Duration,
     pub(crate) command_timeout: std::time::Duration,
     /// Wait for the reply to QUIT.
@@ -86,6 +86,12 @@ pub(super) struct Dialogue {
     observation: Observation,
 }
 
+/// As many lines as nearly all dialogues have.
+const USUAL_LINES: usize = 16;
+
+/// As many steps as a whole session has.
+const USUAL_STEPS: usize = 7;
+
 /// Octets that a line of the dialogue counts for besides its own, so that empty lines count.
 const UTTERANCE: usize = std::mem::size_of::<Utterance>();
 
@@ -109,7 +115,9 @@ impl Dialogue {
         plan: Arc<Plan>,
         cache: SessionCache,
     ) -> Self {
-        let offer = plan.offer();
+        let mut observation = Observation::new(peer, plan.offer());
+        observation.dialogue.reserve_exact(USUAL_LINES);
+        observation.times.reserve_exact(USUAL_STEPS);
         Self {
             stream: Stream::open(cx, endpoint),
             reader: ReplyReader::default(),
@@ -125,7 +133,7 @@ impl Dialogue {
             session_saved: false,
             unheard: 0,
             said: 0,
-            observation: Observation::new(peer, offer),
+            observation,
             plan,
         }
     }
@@ -256,33 +264,32 @@ impl Dialogue {
         match step {
             Step::Hello | Step::HelloAgain => {
                 self.ehlo = EhloReader::default();
-                self.command(cx, &format!("{} {}", plan.dialect.hello(), plan.helo_name));
+                let hello = [plan.dialect.hello(), " ", &plan.helo_name, "\r\n"].concat();
+                self.commands(cx, hello.into());
             }
-            Step::StartTls if plan.pipelined => self.commands(cx, &["STARTTLS", "NOOP"]),
-            Step::StartTls => self.command(cx, "STARTTLS"),
-            Step::Quit => self.command(cx, "QUIT"),
+            Step::StartTls if plan.pipelined => {
+                self.commands(cx, Bytes::from_static(b"STARTTLS\r\nNOOP\r\n"));
+            }
+            Step::StartTls => self.commands(cx, Bytes::from_static(b"STARTTLS\r\n")),
+            Step::Quit => self.commands(cx, Bytes::from_static(b"QUIT\r\n")),
             Step::Handshake if plan.held => {}
             Step::Handshake => self.start_tls(cx),
             Step::Connect | Step::Greeting => {}
         }
     }
 
-    fn command(&mut self, cx: &mut Cx, command: &str) {
-        self.commands(cx, &[command]);
-    }
-
-    /// Sends commands in one piece.
-    fn commands(&mut self, cx: &mut Cx, commands: &[&str]) {
-        let mut text = String::new();
-        for command in commands {
-            self.note(Direction::Sent, Bytes::copy_from_slice(command.as_bytes()));
+    /// Sends whole lines in one piece.
+    fn commands(&mut self, cx: &mut Cx, lines: Bytes) {
+        let mut rest = lines.clone();
+        while let Some(end) = rest.windows(2).position(|pair| pair == b"\r\n") {
+            let command = rest.split_to(end);
+            rest.advance(2);
             if self.shows(self.step) {
-                cx.tell(Event::Command((*command).to_owned()));
+                cx.tell_of(|| Event::Command(String::from_utf8_lossy(&command).into_owned()));
             }
-            text += command;
-            text += "\r\n";
+            self.note(Direction::Sent, command);
         }
-        let arrival = self.stream.send(cx, text.as_bytes());
+        let arrival = self.stream.send(cx, lines);
         self.take(cx, arrival);
     }
 
@@ -347,14 +354,14 @@ impl Dialogue {
             // Nobody will read it: only how much it is counts.
             self.unheard = self.unheard.saturating_add(arrival.text.len());
         } else {
-            self.reader.push(&arrival.text);
+            self.reader.push(arrival.text);
         }
         if let Some(facts) = arrival.secured {
             self.secured = true;
             if facts.resumed {
                 cx.tell(Event::Reused(self.observation.peer.clone()));
             }
-            self.observation.tls = Some(Arc::new(facts));
+            self.observation.tls = Some(facts);
         }
         match arrival.proxied {
             Some(Ok(facts)) => {
@@ -484,7 +491,7 @@ impl Dialogue {
     /// Takes the complete reply of the present step.
     fn replied(&mut self, cx: &mut Cx, reply: Reply) -> Ending {
         let positive = reply.is_positive();
-        let refusal = reply.clone();
+        let refusal = (!positive).then(|| reply.clone());
         let mut tls_offered = false;
         match self.step {
             Step::Greeting => self.observation.greeting = Some(reply),
@@ -505,10 +512,10 @@ impl Dialogue {
             }
             Step::Connect | Step::Handshake => {}
         }
-        match (positive, tls_offered) {
-            (true, true) => Ending::TlsOffered,
-            (true, false) => Ending::Well,
-            (false, _) => self.fail(cx, StepProblem::Refused(refusal)),
+        match (refusal, tls_offered) {
+            (None, true) => Ending::TlsOffered,
+            (None, false) => Ending::Well,
+            (Some(refusal), _) => self.fail(cx, StepProblem::Refused(refusal)),
         }
     }
 

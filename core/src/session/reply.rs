@@ -1,6 +1,6 @@
 //! Replies of an SMTP or LMTP server (RFC 5321 section 4.2), read leniently.
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::limits;
 
@@ -28,7 +28,9 @@ impl Reply {
 #[derive(Debug, Default)]
 pub(crate) struct ReplyReader {
     /// What arrived and was not looked at yet.
-    unread: BytesMut,
+    unread: Bytes,
+    /// It was whole lines, and no more than one line may be: lines share its memory.
+    shared: bool,
     /// The line under way.
     line: Vec<u8>,
     /// The texts of the lines of the reply under way.
@@ -52,30 +54,35 @@ pub(crate) struct Line {
 pub(crate) struct TooManyLines;
 
 impl ReplyReader {
-    /// Takes bytes of the stream.
-    pub(crate) fn push(&mut self, bytes: &[u8]) {
-        self.unread.extend_from_slice(bytes);
+    /// Takes bytes of the stream; they are no part of anything larger.
+    pub(crate) fn push(&mut self, bytes: Bytes) {
+        self.unread = match self.unread.is_empty() {
+            true => bytes,
+            false => [&self.unread[..], &bytes].concat().into(),
+        };
+        self.shared = self.unread.len() <= limits::REPLY_LINE && self.unread.ends_with(b"\n");
     }
 
     /// Finds the next complete line.
     pub(crate) fn next(&mut self) -> Result<Option<Line>, TooManyLines> {
         let end = self.unread.iter().position(|byte| *byte == b'\n');
-        let piece = &self.unread[..end.unwrap_or(self.unread.len())];
         let room = limits::REPLY_LINE - self.line.len();
-        let piece = &piece[..piece.len().min(room)];
         let Some(end) = end else {
-            self.line.extend_from_slice(piece);
+            let kept = self.unread.len().min(room);
+            self.line.extend_from_slice(&self.unread[..kept]);
             self.unread.clear();
             return Ok(None);
         };
-        let raw = match self.line.is_empty() {
-            true => Bytes::copy_from_slice(without_crs(piece)),
-            false => {
-                self.line.extend_from_slice(piece);
-                Bytes::copy_from_slice(without_crs(&std::mem::take(&mut self.line)))
-            }
+        let piece = self.unread.split_to(end + 1);
+        let kept = &piece[..end.min(room)];
+        let raw = if !self.line.is_empty() {
+            self.line.extend_from_slice(kept);
+            Bytes::copy_from_slice(without_crs(&std::mem::take(&mut self.line)))
+        } else if self.shared {
+            piece.slice_ref(without_crs(kept))
+        } else {
+            Bytes::copy_from_slice(without_crs(kept))
         };
-        self.unread.advance(end + 1);
         self.lines += 1;
         if self.lines > limits::REPLY_LINES {
             return Err(TooManyLines);
@@ -112,8 +119,10 @@ impl ReplyReader {
             return Line { reply: Some(Reply { code, text: text.clone() }), raw, text };
         }
         if self.text.len() < limits::REPLY_TEXT {
-            if self.lines > 1 {
-                self.text.push(b'\n');
+            match self.lines {
+                // The others are often there already.
+                1 => self.text.reserve((text.len() + self.unread.len()).min(limits::REPLY_TEXT)),
+                _ => self.text.push(b'\n'),
             }
             self.text.extend_from_slice(&text);
         }
@@ -139,7 +148,7 @@ mod tests {
         let read_in = |size: usize| {
             let (mut reader, mut raw, mut replies) = (ReplyReader::default(), vec![], vec![]);
             for piece in stream.chunks(size) {
-                reader.push(piece);
+                reader.push(Bytes::copy_from_slice(piece));
                 while let Some(line) = reader.next().unwrap() {
                     raw.push(line.raw);
                     if let Some(reply) = line.reply {
@@ -183,13 +192,13 @@ mod tests {
     #[test]
     fn long_lines_are_cut_and_forgotten_as_they_arrive() {
         let mut reader = ReplyReader::default();
-        reader.push(b"220 ");
+        reader.push(Bytes::from_static(b"220 "));
         for _ in 0..1000 {
-            reader.push(&[b'x'; 1024]);
+            reader.push(vec![b'x'; 1024].into());
             assert_eq!(reader.next(), Ok(None));
             assert!(reader.line.len() <= limits::REPLY_LINE && reader.unread.is_empty());
         }
-        reader.push(b"y\r\n220 next\r\n");
+        reader.push(Bytes::from_static(b"y\r\n220 next\r\n"));
         let line = reader.next().unwrap().unwrap();
         assert_eq!(line.raw.len(), limits::REPLY_LINE);
         assert_eq!(line.reply.unwrap().text.len(), limits::REPLY_LINE - 4);
@@ -201,21 +210,21 @@ mod tests {
         let mut reader = ReplyReader::default();
         let line = format!("250-{}\r\n", "x".repeat(2000));
         for _ in 0..limits::REPLY_LINES {
-            reader.push(line.as_bytes());
+            reader.push(line.clone().into());
             assert!(reader.next().unwrap().is_some());
             assert!(reader.text.len() <= limits::REPLY_TEXT + limits::REPLY_LINE);
         }
-        reader.push(b"250 end\r\n");
+        reader.push(Bytes::from_static(b"250 end\r\n"));
         assert_eq!(reader.next(), Err(TooManyLines));
     }
 
     #[test]
     fn discard_drops_whole_and_unfinished_lines() {
         let mut reader = ReplyReader::default();
-        reader.push(b"220 go\r\n250 evil\r\nEHL");
+        reader.push(Bytes::from_static(b"220 go\r\n250 evil\r\nEHL"));
         assert!(reader.next().unwrap().unwrap().reply.is_some());
         assert_eq!(reader.discard(), b"250 evil\r\nEHL".len());
-        reader.push(b"O\r\n");
+        reader.push(Bytes::from_static(b"O\r\n"));
         assert_eq!(reader.next().unwrap().unwrap().text, "O");
     }
 }

@@ -39,10 +39,10 @@ enum Layer {
 #[derive(Debug, Default)]
 pub(super) struct Arrival {
     pub(super) opened: bool,
-    /// Text of the server, decrypted.
+    /// Text of the server, decrypted; no part of anything larger.
     pub(super) text: Bytes,
     /// The TLS handshake became complete.
-    pub(super) secured: Option<TlsFacts>,
+    pub(super) secured: Option<Arc<TlsFacts>>,
     pub(super) error: Option<TlsError>,
     /// tlsproxy(8) made the TLS connection, or did not.
     pub(super) proxied: Option<Result<Box<ProxyFacts>, ProxyError>>,
@@ -74,7 +74,9 @@ impl Stream {
                 Some(Arrival { opened: true, ..Arrival::default() })
             }
             Input::Received(id, bytes) if *id == self.transport => Some(match &mut self.layer {
-                Layer::Plain => Arrival { text: bytes.clone(), ..Arrival::default() },
+                Layer::Plain => {
+                    Arrival { text: Bytes::copy_from_slice(bytes), ..Arrival::default() }
+                }
                 Layer::Scout(scout, watcher) => {
                     let mut notes = Vec::new();
                     let mut see = |from, bytes: &[u8]| {
@@ -88,7 +90,7 @@ impl Stream {
                     see(Direction::Received, bytes.get(..taken).unwrap_or_default());
                     if let Some(alert) = alert {
                         see(Direction::Sent, &alert);
-                        cx.send(self.transport, &alert);
+                        cx.send(self.transport, alert);
                     }
                     Arrival { notes, ..Arrival::default() }
                 }
@@ -137,7 +139,7 @@ impl Stream {
     }
 
     /// Sends text through whatever layer there is.
-    pub(super) fn send(&mut self, cx: &mut Cx, text: &[u8]) -> Arrival {
+    pub(super) fn send(&mut self, cx: &mut Cx, text: Bytes) -> Arrival {
         match &mut self.layer {
             Layer::Scout(..) | Layer::Handover(_) => Arrival::default(),
             Layer::Plain => {
@@ -181,7 +183,7 @@ impl Stream {
         if let Some(watcher) = &mut watcher {
             watcher.see(Direction::Sent, &octets, &mut notes);
         }
-        cx.send(self.transport, &octets);
+        cx.send(self.transport, octets);
         self.layer = Layer::Scout(Box::new(scout), watcher);
         Arrival { notes, ..Arrival::default() }
     }
@@ -261,7 +263,7 @@ impl Stream {
 
     fn follow(&mut self, cx: &mut Cx, passage: Passage) -> Arrival {
         let Passage { to_peer, effect, notes } = passage;
-        cx.send(self.transport, &to_peer);
+        cx.send(self.transport, to_peer);
         if effect.ended {
             self.end.get_or_insert((StreamEnd::Clean, None));
         }

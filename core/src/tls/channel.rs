@@ -143,14 +143,14 @@ impl Channel {
     }
 
     /// Encrypts plain text, or keeps it until the handshake allows that.
-    pub(crate) fn send(&mut self, wall_time: WallTime, plain: &[u8]) -> Passage {
+    pub(crate) fn send(&mut self, wall_time: WallTime, plain: Bytes) -> Passage {
         if matches!(self.state, State::Broken | State::Closing) {
             return Passage::default();
         }
-        let notes = self.text_note(Direction::Sent, plain).into_iter().collect();
-        let call = TunnelCall::Send(Bytes::copy_from_slice(plain));
+        let notes = self.text_note(Direction::Sent, &plain).into_iter().collect();
+        let call = TunnelCall::Send(plain.clone());
         let flow = match &mut self.engine {
-            Engine::Library(tunnel) => tunnel.send(wall_time, plain),
+            Engine::Library(tunnel) => tunnel.send(wall_time, &plain),
             Engine::Tape(tape) => tape.play(&call),
         };
         self.pass(call, flow, notes)

@@ -69,7 +69,7 @@ impl EcGroup {
         let mut secret = [0; 66];
         (0..ATTEMPTS).find_map(|_| {
             let secret = secret.get_mut(..self.secret)?;
-            loan::borrow(|loan| loan.random.fill(secret))?;
+            loan::borrow(|loan| loan.fill(secret))?;
             *secret.first_mut()? &= self.mask;
             PrivateKey::from_private_key(self.algorithm, secret).ok()
         })

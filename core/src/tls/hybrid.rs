@@ -1,6 +1,8 @@
 //! X25519MLKEM768, small while it waits for the server, and from the connection's own generator in
 //! runs that repeat.
 
+use std::ops::Range;
+
 use aws_lc_rs::kem::{self, ML_KEM_768};
 use ml_kem::kem::Decapsulate as _;
 use ml_kem::ml_kem_768::DecapsulationKey;
@@ -8,7 +10,6 @@ use ml_kem::{KeyExport as _, Seed};
 use rustls::crypto::{ActiveKeyExchange, SharedSecret, SupportedKxGroup};
 use rustls::ffdhe_groups::FfdheGroup;
 use rustls::{Error, NamedGroup, PeerMisbehaved, ProtocolVersion};
-use zeroize::Zeroizing;
 
 use super::groups::X25519;
 use super::loan;
@@ -19,8 +20,8 @@ const PUBLIC: usize = 1184;
 /// Octets of an ML-KEM-768 ciphertext.
 const CIPHERTEXT: usize = 1088;
 
-/// Octets of a decapsulation key before the encapsulation key that it holds (FIPS 203 section 7.1).
-const HEAD: usize = 1152;
+/// Where a decapsulation key holds the encapsulation key (FIPS 203 section 7.1).
+const PUBLIC_IN_SECRET: Range<usize> = 1152..1152 + PUBLIC;
 
 /// The group (draft-ietf-tls-ecdhe-mlkem section 4): ML-KEM-768 stands before X25519 in shares and
 /// in the secret.
@@ -60,9 +61,9 @@ impl SupportedKxGroup for Hybrid {
 
 /// The key that takes the ML-KEM half of the server's share.
 enum PostQuantum {
-    /// The library's, in as few octets as can be: thousands of connections wait at once. It lacks
-    /// the encapsulation key, which is in our share.
-    Packed(Zeroizing<Box<[u8]>>),
+    /// The library's as octets, which are fewer than its own form takes: thousands of connections
+    /// wait at once.
+    Packed(kem::DecapsulationKeyBytes<'static>),
     Seeded(Box<DecapsulationKey>),
 }
 
@@ -70,28 +71,23 @@ impl PostQuantum {
     /// Makes a key, and puts what the server needs into the share.
     fn generate(share: &mut Vec<u8>) -> Option<Self> {
         let key = kem::DecapsulationKey::generate(&ML_KEM_768).ok()?;
-        let public = key.encapsulation_key().ok()?.key_bytes().ok()?;
         let secret = key.key_bytes().ok()?;
-        let (head, rest) = secret.as_ref().split_at_checked(HEAD)?;
-        let tail = rest.strip_prefix(public.as_ref())?;
-        share.extend_from_slice(public.as_ref());
-        Some(Self::Packed(Zeroizing::new([head, tail].concat().into())))
+        share.extend_from_slice(secret.as_ref().get(PUBLIC_IN_SECRET)?);
+        Some(Self::Packed(secret))
     }
 
     fn draw(share: &mut Vec<u8>) -> Option<Self> {
         let mut seed = Seed::default();
-        loan::borrow(|loan| loan.random.fill(&mut seed))?;
+        loan::borrow(|loan| loan.fill(&mut seed))?;
         let key = DecapsulationKey::from_seed(seed);
         share.extend_from_slice(&key.encapsulation_key().to_bytes());
         Some(Self::Seeded(Box::new(key)))
     }
 
-    fn decapsulate(&self, share: &[u8], ciphertext: &[u8]) -> Option<Vec<u8>> {
+    fn decapsulate(&self, ciphertext: &[u8]) -> Option<Vec<u8>> {
         match self {
-            Self::Packed(packed) => {
-                let (head, tail) = packed.split_at_checked(HEAD)?;
-                let secret = Zeroizing::new([head, share.get(..PUBLIC)?, tail].concat());
-                let key = kem::DecapsulationKey::new(&ML_KEM_768, &secret).ok()?;
+            Self::Packed(secret) => {
+                let key = kem::DecapsulationKey::new(&ML_KEM_768, secret.as_ref()).ok()?;
                 Some(key.decapsulate(ciphertext.into()).ok()?.as_ref().to_vec())
             }
             Self::Seeded(key) => Some(key.decapsulate(ciphertext.try_into().ok()?).to_vec()),
@@ -110,7 +106,7 @@ impl ActiveKeyExchange for HybridExchange {
     fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, Error> {
         let invalid = || Error::from(PeerMisbehaved::InvalidKeyShare);
         let (ciphertext, point) = peer.split_at_checked(CIPHERTEXT).ok_or_else(invalid)?;
-        let secret = self.post_quantum.decapsulate(&self.share, ciphertext);
+        let secret = self.post_quantum.decapsulate(ciphertext);
         let mut secret = secret.ok_or_else(invalid)?;
         secret.extend_from_slice(self.classical.complete(point)?.secret_bytes());
         Ok(SharedSecret::from(secret))

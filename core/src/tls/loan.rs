@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use bytes::Bytes;
 
 use crate::config::Watch;
-use crate::random::RestingRandom;
+use crate::random::{Random, RestingRandom};
 use crate::report::{ClientSignature, Disclosure, KeyProof, SignatureScheme, TlsError};
 use crate::time::WallTime;
 
@@ -25,7 +25,9 @@ thread_local! {
 /// The belongings of one connection that rustls works with.
 #[derive(Debug)]
 pub(super) struct Loan {
-    pub(super) random: RestingRandom,
+    random: RestingRandom,
+    /// The same while it is in use.
+    awake: Option<Box<Random>>,
     pub(super) wall_time: WallTime,
     pub(super) sessions: Sessions,
     pub(super) identity: ReadyIdentity,
@@ -60,6 +62,30 @@ pub(super) struct Untold {
     pub(super) secrets: Vec<Secret>,
 }
 
+impl Loan {
+    pub(super) fn new(
+        random: &Random,
+        wall_time: WallTime,
+        sessions: Sessions,
+        identity: ReadyIdentity,
+        watch: Watch,
+    ) -> Self {
+        let record = Record { watch, ..Record::default() };
+        Self { random: random.into(), awake: None, wall_time, sessions, identity, record }
+    }
+
+    /// Fills `bytes` with random ones.
+    pub(super) fn fill(&mut self, bytes: &mut [u8]) {
+        self.awake.get_or_insert_with(|| Box::new(self.random.wake())).fill(bytes);
+    }
+
+    fn rest(&mut self) {
+        if let Some(awake) = self.awake.take() {
+            self.random = RestingRandom::from(&*awake);
+        }
+    }
+}
+
 impl Record {
     pub(super) fn untold(&mut self) -> &mut Untold {
         self.untold.get_or_insert_default()
@@ -78,6 +104,9 @@ pub(super) fn lend<T>(loan: &mut Option<Box<Loan>>, call: impl FnOnce() -> T) ->
     LENT.set(loan.take());
     let result = call();
     *loan = LENT.take();
+    if let Some(loan) = loan {
+        loan.rest();
+    }
     result
 }
 

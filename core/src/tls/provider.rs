@@ -192,7 +192,7 @@ struct LentRandom;
 
 impl SecureRandom for LentRandom {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), GetRandomFailed> {
-        loan::borrow(|loan| loan.random.fill(bytes)).ok_or(GetRandomFailed)
+        loan::borrow(|loan| loan.fill(bytes)).ok_or(GetRandomFailed)
     }
 }
 

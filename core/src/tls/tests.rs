@@ -26,7 +26,7 @@ struct Pair {
     server: ServerConnection,
     /// What the client wants to send and the server has not read.
     to_server: Vec<u8>,
-    facts: Option<TlsFacts>,
+    facts: Option<Arc<TlsFacts>>,
     heard: Vec<u8>,
     ended: bool,
     error: Option<TlsError>,
@@ -103,7 +103,7 @@ impl Pair {
     }
 
     fn send(&mut self, text: &[u8]) {
-        let passage = self.tunnel.send(NOW, text);
+        let passage = self.tunnel.send(NOW, Bytes::copy_from_slice(text));
         self.follow(passage);
     }
 
@@ -289,7 +289,7 @@ fn close_notify_goes_both_ways_and_nothing_counts_after_it() {
         pair.serve();
         let mut text = [0];
         assert_eq!(std::io::Read::read(&mut pair.server.reader(), &mut text).ok(), Some(0));
-        assert!(pair.tunnel.send(NOW, b"more").to_peer.is_empty());
+        assert!(pair.tunnel.send(NOW, Bytes::from_static(b"more")).to_peer.is_empty());
         assert!(pair.tunnel.close(NOW).to_peer.is_empty());
     }
 }
@@ -338,8 +338,7 @@ fn endless_input_is_bounded() {
 
 #[test]
 fn sessions_are_reused_once_each() {
-    let peer =
-        Peer { name: "mx".to_owned(), address: PeerAddress::Inet([192, 0, 2, 1].into(), 25) };
+    let peer = Peer { name: "mx".into(), address: PeerAddress::Inet([192, 0, 2, 1].into(), 25) };
     for version in VERSIONS {
         let (setup, server) = (setup(version, &[Group::X25519]), server());
         let key = SessionKey::new(&peer, b"mx", setup.offer(), "");

@@ -22,7 +22,7 @@ use crate::time::WallTime;
 
 use super::groups;
 use super::key_log::Secret;
-use super::loan::{Loan, Record, Untold, lend};
+use super::loan::{Loan, Untold, lend};
 use super::provider::Setup;
 use super::records::Records;
 use super::sessions::Sessions;
@@ -73,9 +73,8 @@ impl Tunnel {
         watch: Watch,
     ) -> Result<(Self, Flow), TlsError> {
         let identity = setup.identity.clone();
-        let record = Record { watch, ..Record::default() };
-        let random = random.into();
-        let mut loan = Some(Box::new(Loan { random, wall_time, sessions, identity, record }));
+        let loan = Loan::new(&random, wall_time, sessions, identity, watch);
+        let mut loan = Some(Box::new(loan));
         let conn = lend(&mut loan, || {
             UnbufferedClientConnection::new(setup.config.clone(), setup.server_name.clone())
         })
@@ -187,7 +186,7 @@ impl Tunnel {
         if !self.open && !self.conn.is_handshaking() {
             // Also if what came behind it in the same record is an error.
             self.open = true;
-            flow.effect.facts = self.facts();
+            flow.effect.facts = self.facts().map(Arc::new);
             if let (Some(name), Some(loan)) = (self.conn.alpn_protocol(), &mut self.loan) {
                 let name = Bytes::copy_from_slice(name);
                 loan.record.disclose(|| Disclosure::Protocol(name));

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -279,7 +280,7 @@ pub(super) fn read_step(text: &str) -> Result<TunnelStep, NotAnInput> {
             "left" => effect.session_left = true,
             "error" => effect.error = Some(read_error(&mut words)?),
             "disclosed" => effect.disclosures.push(read_disclosure(&mut words)?),
-            "facts" => effect.facts = Some(read_facts(&mut words)?),
+            "facts" => effect.facts = Some(Arc::new(read_facts(&mut words)?)),
             _ => return Err(NotAnInput),
         }
     }
@@ -334,10 +335,14 @@ mod tests {
             hello_retry: false,
             ..facts()
         };
-        round_trips(TunnelCall::Receive, 7, TunnelEffect { facts: Some(plain), ..none() });
+        round_trips(
+            TunnelCall::Receive,
+            7,
+            TunnelEffect { facts: Some(Arc::new(plain)), ..none() },
+        );
         let everything = TunnelEffect {
             text: Bytes::from_static(b"250 mx\r\n"),
-            facts: Some(facts()),
+            facts: Some(Arc::new(facts())),
             ended: true,
             error: Some(TlsError::AlertReceived(Alert(40))),
             session_stored: true,

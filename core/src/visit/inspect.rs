@@ -25,7 +25,7 @@ impl Visit {
         let base = Plan { again: true, await_quit: true, scout: None, ..self.plan(cx, &target) };
         let has_tls = session.tls.is_some() && session.proxied.is_none();
         let pipelined = Plan { pipelined: true, ..base.clone() };
-        let renamed = Plan { helo_name: OTHER_CLIENT.to_owned(), ..base.clone() };
+        let renamed = Plan { helo_name: OTHER_CLIENT.into(), ..base.clone() };
         let has_starttls = has_tls && !self.config.wrapper;
         let errands = Errands {
             pipelined: has_starttls.then_some(pipelined),

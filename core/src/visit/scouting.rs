@@ -4,10 +4,10 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::{State, Visit, names, usable};
+use super::{State, Visit, usable};
 use crate::config::Config;
 use crate::context::Cx;
-use crate::judge::judge_flight;
+use crate::judge::{ReferenceNames, judge_flight};
 use crate::machine::Input;
 use crate::report::{Alert, Event, Grounds, Observation, ScoutCause, Scouted, TlsVersion};
 use crate::resolve::Target;
@@ -176,7 +176,8 @@ pub(crate) fn judge_scouted(
     hello: Arc<ScoutHello>,
     flight: Option<Flight>,
 ) -> Scouted {
-    let (level, tlsa, names) = (target.level, usable(target), names(target));
+    let (level, tlsa) = (target.level, usable(target));
+    let names = ReferenceNames::from(target);
     let (policy, time) = (&config.policy, cx.wall_time());
     let judged = flight.as_ref().filter(|flight| hello.allows(flight)).and_then(|flight| {
         judge_flight(flight, policy, level, &tlsa, &names, time, cx.links()).map(Arc::new)

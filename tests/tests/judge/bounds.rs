@@ -36,7 +36,7 @@ fn paths_without_end() {
     }
     let puzzle = Chain { sent, ..looped };
     let mut links = LinkCache::default();
-    let names = ReferenceNames { hostname: HOST.to_owned(), ..ReferenceNames::default() };
+    let names = ReferenceNames { hostname: HOST.into(), ..ReferenceNames::default() };
     let policy = Policy { trust: puzzle.trust.clone(), ..Policy::default() };
     let verdict = judge(&facts(puzzle.sent), &policy, Level::Verify, &[], &names, NOW, &mut links);
     assert_eq!(verdict.status, Status::Untrusted);
@@ -61,7 +61,7 @@ fn keys_of_many_records() {
 fn links_are_remembered_and_forgotten() {
     let good = chain("good");
     let mut links = LinkCache::default();
-    let names = ReferenceNames { hostname: HOST.to_owned(), ..ReferenceNames::default() };
+    let names = ReferenceNames { hostname: HOST.into(), ..ReferenceNames::default() };
     let policy = Policy { trust: good.trust.clone(), ..Policy::default() };
     let mut verdict = |sent: &[Bytes]| {
         let facts = facts(sent.to_vec());

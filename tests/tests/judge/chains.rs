@@ -84,8 +84,8 @@ impl Chain {
     pub(crate) fn judge(&self, level: Level, policy: Policy, tlsa: &[Tlsa]) -> Verdict {
         let policy = Policy { trust: self.trust.clone(), ..policy };
         let names = ReferenceNames {
-            hostname: HOST.to_owned(),
-            nexthop: HOST.to_owned(),
+            hostname: HOST.into(),
+            nexthop: HOST.into(),
             dane: vec![HOST.to_owned()],
         };
         let facts = facts(self.sent.clone());

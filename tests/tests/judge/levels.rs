@@ -14,7 +14,11 @@ use super::chains::{Chain, HOST, NOW, chain, facts, tlsa};
 
 fn names() -> ReferenceNames {
     let host = HOST.to_owned();
-    ReferenceNames { hostname: host.clone(), nexthop: host.clone(), dane: vec![host] }
+    ReferenceNames {
+        hostname: host.as_str().into(),
+        nexthop: host.as_str().into(),
+        dane: vec![host],
+    }
 }
 
 #[test]

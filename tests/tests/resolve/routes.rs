@@ -26,7 +26,7 @@ fn round_trips_before_connecting() {
         let mut world = World::new(SIGNED);
         ask(destination).run(&mut world);
         let target = |(when, event): &(Instant, Event)| match event {
-            Event::Lookup(LookupNote::Target(target)) => Some((*when, target.host.clone())),
+            Event::Lookup(LookupNote::Target(target)) => Some((*when, target.host.to_string())),
             _ => None,
         };
         let targets: Vec<_> = world.told.iter().filter_map(target).collect();

@@ -234,7 +234,7 @@ fn a_destination_has_its_time() {
             _ => (Outcome::TimedOut, 1),
         };
         let untested: Vec<_> =
-            report.untested.iter().map(|(peer, why)| (peer.name.as_str(), *why)).collect();
+            report.untested.iter().map(|(peer, why)| (&*peer.name, *why)).collect();
         assert_eq!(untested, [("mx1.test", Untested::TimedOut)]);
         assert!(report.outcome == outcome || sessions == report.sessions.len(), "{report:?}");
     }

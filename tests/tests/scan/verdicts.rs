@@ -124,7 +124,7 @@ fn one_visit_for_all_names_of_a_server() {
         assert_eq!((&report.outcome, report.sessions.len()), (&Outcome::Session, 1));
         let session = &report.sessions[0];
         assert_eq!(session.shared, report.number > 0);
-        assert_eq!(session.observation.peer.name, format!("mx{}.test", report.number));
+        assert_eq!(*session.observation.peer.name, *format!("mx{}.test", report.number));
         // QUIT was said, and its reply not waited for: round trips for connection with greeting, EHLO,
         // STARTTLS, handshake and EHLO.
         assert_eq!(session.observation.quit, None);

@@ -112,7 +112,7 @@ impl Handover {
                         return Some(Handed::Failed(ProxyError::Misbehaved));
                     }
                     let bytes = self.request.write(self.form, &self.peer, &self.helo);
-                    cx.send(self.daemon, &bytes);
+                    cx.send(self.daemon, bytes);
                     self.state = State::Status;
                 }
                 State::Status => match group.number("status") {
