@@ -38,6 +38,13 @@ pub enum Place {
 }
 
 impl Destination {
+    /// Stands where somebody else knows the destination.
+    pub(crate) const fn unsaid() -> Self {
+        let host = String::new();
+        let place = Place::Inet { host, literal: false, service: None, port: 0 };
+        Self { text: String::new(), place }
+    }
+
     /// Takes a destination apart.
     ///
     /// `inet:` and `unix:` are known with LMTP only. `port_of` finds the TCP port of a service

@@ -494,7 +494,7 @@ impl Visit {
     ) -> Report {
         Report {
             number: 0,
-            destination: self.config.destination.clone(),
+            destination: self.way.destination(&self.config),
             level: self.config.level,
             began: cx.began(),
             started: self.started,

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::config::Offer;
+use crate::config::{Config, Offer};
 use crate::context::Cx;
+use crate::destination::Destination;
 use crate::resolve::{NextTarget, Route, RouteFacts, Target};
 use crate::time::Instant;
 
@@ -42,6 +43,14 @@ impl Way {
         match self {
             Self::Search(route) => route.facts(),
             Self::Known { .. } => RouteFacts::default(),
+        }
+    }
+
+    /// Tells whose servers they are; that too is kept by somebody else where one server is known.
+    pub(super) fn destination(&self, config: &Config) -> Destination {
+        match self {
+            Self::Search(_) => config.destination.clone(),
+            Self::Known { .. } => Destination::unsaid(),
         }
     }
 
