@@ -40,7 +40,8 @@ pub enum Input {
     Tick,
     /// The transport is connected (TCP, UNIX) or bound and ready (UDP).
     Opened(TransportId),
-    /// Bytes arrived: a piece of the stream, or one datagram.
+    /// Bytes arrived: a piece of the stream, or one datagram. What is kept of them may keep all of
+    /// their memory, which should be theirs alone.
     Received(TransportId, Bytes),
     /// The peer ended the stream, or a [`Output::Close`] was carried out: the last word.
     Ended(TransportId),

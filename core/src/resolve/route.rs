@@ -31,9 +31,8 @@ pub(crate) struct Route {
     settings: Settings,
     phase: Phase,
     mx: MxSecurity,
-    /// The names of the MX or SRV record: its owner after aliases if that is another, and what was
-    /// asked for.
-    mx_names: Vec<String>,
+    /// The owner of the MX or SRV record after aliases, if that is another than what was asked for.
+    mx_owner: Option<String>,
     hosts: Vec<(Candidate, Host)>,
     /// Addresses that were not tried yet.
     addresses: Vec<Address>,
@@ -133,7 +132,7 @@ impl Route {
             settings: Settings { nexthop: "".into(), port: 0, config: Arc::clone(config) },
             phase: Phase::One(None),
             mx: MxSecurity::None,
-            mx_names: Vec::new(),
+            mx_owner: None,
             hosts: Vec::new(),
             addresses: Vec::new(),
             taken: Vec::new(),
@@ -301,10 +300,7 @@ impl Route {
     fn name_records(&mut self, found: &Found, query: &str) {
         self.mx = if found.secure { MxSecurity::Secure } else { MxSecurity::Insecure };
         let owner = found.owner.to_string();
-        if !owner.eq_ignore_ascii_case(query) {
-            self.mx_names.push(owner);
-        }
-        self.mx_names.push(query.to_owned());
+        self.mx_owner = (!owner.eq_ignore_ascii_case(query)).then_some(owner);
     }
 
     fn itself(&self, host: String) -> Candidate {
@@ -408,9 +404,12 @@ impl Route {
     }
 
     fn match_names(&self, set: &TlsaSet) -> Vec<String> {
-        let mut names = Vec::with_capacity(1 + self.mx_names.len());
-        names.push(set.base.clone());
-        for name in &self.mx_names {
+        let asked = match &self.phase {
+            Phase::Hosts(Some(_), query) => Some(query),
+            Phase::Asking(..) | Phase::Hosts(None, _) | Phase::One(_) | Phase::Failed(_) => None,
+        };
+        let mut names = vec![set.base.clone()];
+        for name in self.mx_owner.iter().chain(asked) {
             if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
                 names.push(name.clone());
             }

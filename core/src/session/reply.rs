@@ -54,7 +54,7 @@ pub(crate) struct Line {
 pub(crate) struct TooManyLines;
 
 impl ReplyReader {
-    /// Takes bytes of the stream; they are no part of anything larger.
+    /// Takes bytes of the stream.
     pub(crate) fn push(&mut self, bytes: Bytes) {
         self.unread = match self.unread.is_empty() {
             true => bytes,

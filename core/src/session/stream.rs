@@ -39,7 +39,7 @@ enum Layer {
 #[derive(Debug, Default)]
 pub(super) struct Arrival {
     pub(super) opened: bool,
-    /// Text of the server, decrypted; no part of anything larger.
+    /// Text of the server, decrypted.
     pub(super) text: Bytes,
     /// The TLS handshake became complete.
     pub(super) secured: Option<Arc<TlsFacts>>,
@@ -74,9 +74,7 @@ impl Stream {
                 Some(Arrival { opened: true, ..Arrival::default() })
             }
             Input::Received(id, bytes) if *id == self.transport => Some(match &mut self.layer {
-                Layer::Plain => {
-                    Arrival { text: Bytes::copy_from_slice(bytes), ..Arrival::default() }
-                }
+                Layer::Plain => Arrival { text: bytes.clone(), ..Arrival::default() },
                 Layer::Scout(scout, watcher) => {
                     let mut notes = Vec::new();
                     let mut see = |from, bytes: &[u8]| {
