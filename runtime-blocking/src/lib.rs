@@ -83,6 +83,8 @@ struct Driver {
     ready: VecDeque<TransportId>,
     /// Last words of those that were closed at once.
     last_words: VecDeque<Input>,
+    /// Whose input the machine has.
+    heard: Option<TransportId>,
 }
 
 struct Watched {
@@ -94,7 +96,7 @@ struct Watched {
 impl Driver {
     fn new(inbox: Inbox) -> Self {
         let (transports, ready, last_words) = Default::default();
-        Self { clock: Clock::start(), inbox, transports, ready, last_words }
+        Self { clock: Clock::start(), inbox, transports, ready, last_words, heard: None }
     }
 
     fn open(&mut self, id: TransportId, endpoint: &Endpoint) {
@@ -167,6 +169,7 @@ impl Driver {
 
     fn advance(&mut self, id: TransportId) -> Option<Input> {
         let input = self.transports.get_mut(&id)?.transport.advance();
+        self.heard = Some(id);
         if input.as_ref().is_some_and(is_last_word) {
             self.transports.remove(&id);
         }
@@ -176,6 +179,9 @@ impl Driver {
 
     /// Waits until something happens, at most until the deadline.
     fn wait(&mut self, until: Instant) -> io::Result<Input> {
+        if let Some(watched) = self.heard.take().and_then(|id| self.transports.get_mut(&id)) {
+            watched.transport.acknowledge();
+        }
         if let Some(input) = self.last_words.pop_front() {
             return Ok(input);
         }

@@ -92,6 +92,8 @@ struct Driver<'a> {
     timer: Timer,
     /// What the timer is set to.
     deadline: Option<Instant>,
+    /// Whose input the machine has.
+    heard: Option<TransportId>,
     /// Runs what waits for sockets and for lookups; it says so to the inbox and does nothing else.
     executor: &'a Executor<'static>,
 }
@@ -106,7 +108,8 @@ struct Watched {
 impl<'a> Driver<'a> {
     fn new(inbox: Inbox, executor: &'a Executor<'static>) -> Self {
         let (transports, timer) = (BTreeMap::new(), Timer::never());
-        Self { clock: Clock::start(), inbox, transports, timer, deadline: None, executor }
+        let clock = Clock::start();
+        Self { clock, inbox, transports, timer, deadline: None, heard: None, executor }
     }
 
     fn open(&mut self, id: TransportId, endpoint: &Endpoint) {
@@ -164,6 +167,7 @@ impl<'a> Driver<'a> {
     fn advance(&mut self, id: TransportId, ready: io::Result<()>) -> Option<Input> {
         let watched = self.transports.get_mut(&id)?;
         watched.watch = None;
+        self.heard = Some(id);
         let input = match ready {
             Ok(()) => watched.transport.advance(),
             Err(error) => Some(Input::Failed(id, IoError::from(&error))),
@@ -177,6 +181,9 @@ impl<'a> Driver<'a> {
 
     /// Waits until something happens, at most until the deadline.
     async fn wait(&mut self, until: Instant) -> Input {
+        if let Some(watched) = self.heard.take().and_then(|id| self.transports.get_mut(&id)) {
+            watched.transport.acknowledge();
+        }
         if self.deadline.replace(until) != Some(until) {
             // A time beyond what the system can count is no deadline.
             match self.clock.at(until) {

@@ -106,14 +106,16 @@ impl Socket {
     /// `None` at its end.
     pub(crate) fn receive(&self) -> io::Result<Option<Bytes>> {
         let mut space = [MaybeUninit::uninit(); limits::READ];
-        if self.kind == Kind::Tcp {
-            // An acknowledgement that is held back keeps a server with small writes waiting
-            // (Nagle), and the kernel forgets this wish again and again.
-            sockopt::set_tcp_quickack(self, true).ok();
-        }
         let ((bytes, _), _) = rustix::net::recv(self, &mut space, RecvFlags::empty())?;
         let end = bytes.is_empty() && self.kind != Kind::Udp;
         Ok((!end).then(|| Bytes::copy_from_slice(bytes)))
+    }
+
+    /// Acknowledges at once what was received, if nothing did yet.
+    pub(crate) fn acknowledge(&self) {
+        if self.kind == Kind::Tcp {
+            sockopt::set_tcp_quickack(self, true).ok();
+        }
     }
 
     /// Writes a datagram, or as much as possible of a piece of a stream; tells how many octets.

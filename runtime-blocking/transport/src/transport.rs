@@ -24,6 +24,8 @@ pub struct Transport {
     socket: Arc<Socket>,
     state: State,
     queue: VecDeque<Item>,
+    /// The latest that was received had no answer.
+    unanswered: bool,
 }
 
 /// What a transport waits for.
@@ -76,7 +78,7 @@ impl Transport {
         };
         // Seldom does more than one item wait.
         let queue = VecDeque::with_capacity(1);
-        Ok(Self { id, socket: Arc::new(socket), state, queue })
+        Ok(Self { id, socket: Arc::new(socket), state, queue, unanswered: false })
     }
 
     /// Lends the socket, to wait for it.
@@ -145,10 +147,13 @@ impl Transport {
                 self.flush();
                 self.receive().map(Some)
             }
-            State::Broken(write_error) => match self.receive() {
-                Err(error) if is_not_now(&error) => Ok(Some(self.failed(write_error.clone()))),
-                heard => heard.map(Some),
-            },
+            State::Broken(write_error) => {
+                let write_error = write_error.clone();
+                match self.receive() {
+                    Err(error) if is_not_now(&error) => Ok(Some(self.failed(write_error))),
+                    heard => heard.map(Some),
+                }
+            }
             State::Closing { silent } => {
                 let heard_out = *silent;
                 let written = self.write();
@@ -160,9 +165,21 @@ impl Transport {
         }
     }
 
-    fn receive(&self) -> io::Result<Input> {
+    /// Acknowledges what was received if the machine, which has taken it by now, had no answer to it:
+    /// an acknowledgement that is held back keeps a server with small writes waiting (Nagle). With an
+    /// answer it travels along.
+    pub fn acknowledge(&mut self) {
+        if std::mem::take(&mut self.unanswered) {
+            self.socket.acknowledge();
+        }
+    }
+
+    fn receive(&mut self) -> io::Result<Input> {
         Ok(match self.socket.receive()? {
-            Some(bytes) => Input::Received(self.id, bytes),
+            Some(bytes) => {
+                self.unanswered = true;
+                Input::Received(self.id, bytes)
+            }
             None => Input::Ended(self.id),
         })
     }
@@ -184,6 +201,7 @@ impl Transport {
     }
 
     fn enqueue(&mut self, item: Item) {
+        self.unanswered = false;
         match self.state {
             State::Connecting | State::Connected => self.queue.push_back(item),
             State::Open => {
@@ -235,4 +253,36 @@ fn is_not_now(error: &io::Error) -> bool {
 /// Tells whether an input is the last word of its transport.
 pub fn is_last_word(input: &Input) -> bool {
     matches!(input, Input::Ended(_) | Input::Failed(..))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::net::TcpListener;
+
+    use rustix::net::sockopt;
+
+    use super::*;
+
+    #[test]
+    fn what_has_no_answer_is_acknowledged_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = Endpoint::Tcp(listener.local_addr().unwrap().into());
+        let mut transport = Transport::open(TransportId(1), &endpoint).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        let next = |transport: &mut Transport| {
+            std::iter::repeat_with(|| transport.advance()).flatten().next().unwrap()
+        };
+        assert_eq!(next(&mut transport), Input::Opened(TransportId(1)));
+        for answers in [true, false] {
+            sockopt::set_tcp_quickack(transport.socket(), false).unwrap();
+            server.write_all(b"220 ready\r\n").unwrap();
+            assert!(matches!(next(&mut transport), Input::Received(..)));
+            if answers {
+                transport.send(Bytes::from_static(b"QUIT\r\n"));
+            }
+            transport.acknowledge();
+            assert_eq!(sockopt::tcp_quickack(transport.socket()).unwrap(), !answers);
+        }
+    }
 }
