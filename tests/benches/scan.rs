@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
+use rustix::thread::{CpuSet, sched_getcpu, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -45,53 +46,54 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> Result<()> {
     let words: Vec<_> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    if let [word, servers] = &words[..]
-        && word == "--farm"
-    {
-        return serve(servers.parse()?);
+    match &words[..] {
+        [word, servers] if word == "--farm" => return serve(servers.parse()?),
+        [word, part] if word == "--part" => return measure(part),
+        _ => {}
     }
-    raise_descriptor_limit();
-    let wants = |part| words.is_empty() || words.iter().any(|word| word == part);
-    if wants("cpu") {
-        cpu()?;
-    }
-    if wants("same") {
-        same_server()?;
-    }
-    if wants("shared") {
-        shared()?;
-    }
-    // Memory is measured in processes of their own: what one gave back counts for the next.
+    // Each in a process of its own: memory that one gave back counts for the next, and one keeps to
+    // a processor.
     for part in PARTS {
-        if wants(part.split('-').next().unwrap_or_default()) && !words.contains(&(*part).to_owned())
-        {
-            Command::new(std::env::current_exe()?).arg(part).status()?;
+        let name = part.split('-').next().unwrap_or_default();
+        if words.is_empty() || words.iter().any(|word| word == name) {
+            Command::new(std::env::current_exe()?).args(["--part", part]).status()?;
         }
     }
-    match words.first().map(String::as_str) {
-        Some("silent-hybrid") => silent("post-quantum", Group::ALL.to_vec()),
-        Some("silent-classic") => silent("classic", vec![Group::X25519, Group::Secp256r1]),
-        Some("queue-10000") => queue(10_000),
-        Some("queue-100000") => queue(100_000),
-        Some(_) | None => Ok(()),
+    Ok(())
+}
+
+/// What there is to measure.
+const PARTS: &[&str] =
+    &["cpu", "same", "shared", "silent-hybrid", "silent-classic", "queue-10000", "queue-100000"];
+
+fn measure(part: &str) -> Result<()> {
+    raise_descriptor_limit();
+    match part {
+        "cpu" => cpu(),
+        "same" => same_server(),
+        "shared" => shared(),
+        "silent-hybrid" => silent("post-quantum", Group::ALL.to_vec()),
+        "silent-classic" => silent("classic", vec![Group::X25519, Group::Secp256r1]),
+        "queue-10000" => queue(10_000),
+        "queue-100000" => queue(100_000),
+        _ => Err("no such part".into()),
     }
 }
 
 /// Connections at once, as many as keep this machine busy: servers on loopback answer at once.
 const CONNECTIONS: usize = 32;
 
-/// What runs in a process of its own.
-const PARTS: &[&str] = &["silent-hybrid", "silent-classic", "queue-10000", "queue-100000"];
-
 /// CPU for each probe of distinct servers, beside the floors.
 ///
-/// The speed of a machine may change within seconds. So the servers come in parts, and behind each
-/// part as many bare handshakes are made, by a thread of their own: the kernel counts user time in
-/// hundredths of a second, and those of the scan's thread are to be the scan's alone.
+/// The speed of a processor may change within seconds. So the servers come in parts, and behind each
+/// part as many bare handshakes are made, on the same processor but by a thread of their own: the
+/// kernel counts user time in hundredths of a second, and those of the scan's thread are to be the
+/// scan's alone.
 fn cpu() -> Result<()> {
     const SERVERS: u32 = 1000;
     const ROUNDS: usize = 9;
     let farm = FarmProcess::start(SERVERS)?;
+    stay_here()?;
     let floors = FloorThread::start();
     let (mut rows, mut dane) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
@@ -120,6 +122,13 @@ fn cpu() -> Result<()> {
     println!("  probes a second              {}", column(&|row| both(row).rate()));
     println!("  of what the CPU allows       {}", column(&|row| both(row).of_allowed()));
     Ok(())
+}
+
+/// Keeps this thread, and those that it begins, on one processor.
+fn stay_here() -> Result<()> {
+    let mut here = CpuSet::new();
+    here.set(sched_getcpu());
+    Ok(sched_setaffinity(None, &here)?)
 }
 
 /// Probes all servers, and then, with all links and all answers known, some times more.
