@@ -148,7 +148,11 @@ impl Evidence {
                 return false;
             }
             name = target;
-            let says_no = message.authority.iter().any(|record| record.record == SOA);
+            // Another zone's says nothing about it (RFC 2308 section 2.2).
+            let says_no = message
+                .authority
+                .iter()
+                .any(|record| record.record == SOA && name.starts_with(&record.owner));
             let ends = at(&name, record).is_none() && at(&name, CNAME).is_none();
             if ends && !says_no {
                 // Its end is asked for by itself.
