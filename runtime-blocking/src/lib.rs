@@ -169,7 +169,6 @@ impl Driver {
 
     fn advance(&mut self, id: TransportId) -> Option<Input> {
         let input = self.transports.get_mut(&id)?.transport.advance();
-        self.heard = Some(id);
         if input.as_ref().is_some_and(is_last_word) {
             self.transports.remove(&id);
         }
@@ -188,6 +187,7 @@ impl Driver {
         loop {
             while let Some(id) = self.ready.pop_front() {
                 if let Some(input) = self.advance(id) {
+                    self.heard = Some(id);
                     return Ok(input);
                 }
             }
@@ -204,5 +204,38 @@ impl Driver {
                 self.inbox.silence();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::net::TcpListener;
+
+    use rustix::net::sockopt;
+
+    use super::*;
+
+    /// Whatever else the machine did meanwhile, such as to hang up elsewhere.
+    #[test]
+    fn what_the_machine_does_not_answer_is_acknowledged_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = Endpoint::Tcp(listener.local_addr().unwrap().into());
+        let mut driver = Driver::new(Inbox::new().unwrap());
+        let [first, second] = [1, 2].map(TransportId);
+        let mut servers = [first, second].map(|id| {
+            driver.open(id, &endpoint);
+            assert_eq!(driver.wait(Instant::NEVER).unwrap(), Input::Opened(id));
+            listener.accept().unwrap().0
+        });
+        let socket = driver.transports[&first].transport.socket().clone();
+        sockopt::set_tcp_quickack(&socket, false).unwrap();
+        servers[0].write_all(b"220-wait\r\n").unwrap();
+        assert!(
+            matches!(driver.wait(Instant::NEVER).unwrap(), Input::Received(id, _) if id == first)
+        );
+        driver.close(second);
+        assert_eq!(driver.wait(Instant::NEVER).unwrap(), Input::Ended(second));
+        assert!(sockopt::tcp_quickack(&socket).unwrap());
     }
 }

@@ -167,7 +167,6 @@ impl<'a> Driver<'a> {
     fn advance(&mut self, id: TransportId, ready: io::Result<()>) -> Option<Input> {
         let watched = self.transports.get_mut(&id)?;
         watched.watch = None;
-        self.heard = Some(id);
         let input = match ready {
             Ok(()) => watched.transport.advance(),
             Err(error) => Some(Input::Failed(id, IoError::from(&error))),
@@ -200,6 +199,7 @@ impl<'a> Driver<'a> {
                 Some(News::Given(input)) => return input,
                 Some(News::Ready(id, ready)) => {
                     if let Some(input) = self.advance(id, ready) {
+                        self.heard = Some(id);
                         return input;
                     }
                 }

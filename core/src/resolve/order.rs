@@ -16,7 +16,7 @@ use crate::random::Random;
 pub(crate) struct Candidate {
     /// A host name or an address.
     pub(crate) host: Arc<str>,
-    /// The same in wire form; `None` if DNS cannot hold it.
+    /// The same in wire form; `None` for the address that a record names, and if DNS cannot hold it.
     pub(crate) name: Option<Name>,
     pub(crate) port: u16,
     /// MX preference or SRV priority: hosts of a lower one come first.

@@ -206,6 +206,26 @@ mod tests {
     }
 
     #[test]
+    fn lines_keep_no_more_of_a_read_than_they_are() {
+        let long = [b"220-x\r\n", &[b'y'; limits::REPLY_LINE][..], b"\r\n"].concat();
+        for (read, shared) in [
+            (b"220-x\r\n220 y\r\n".to_vec(), true),
+            (b"220-x\r\n220".to_vec(), false),
+            (long, false),
+        ] {
+            let (read, mut reader) = (Bytes::from(read), ReplyReader::default());
+            reader.push(read.clone());
+            let mut lines = Vec::new();
+            while let Some(line) = reader.next().unwrap() {
+                lines.push(line.raw);
+            }
+            drop(reader);
+            assert_eq!(&lines[0][..], b"220-x");
+            assert_eq!(read.is_unique(), !shared, "{read:?}");
+        }
+    }
+
+    #[test]
     fn joined_text_and_lines_are_bounded() {
         let mut reader = ReplyReader::default();
         let line = format!("250-{}\r\n", "x".repeat(2000));

@@ -7,25 +7,19 @@
 //! without any I/O. Both are taken in turns, in the same run.
 #![expect(clippy::print_stdout, reason = "figures are for whoever runs it")]
 
+mod figures;
+mod floors;
+
 use std::error::Error;
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use rustix::thread::{CpuSet, sched_getcpu, sched_setaffinity};
-use rustix::time::{ClockId, clock_gettime};
-use rustls::client::Resumption;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, Error as TlsError, RootCertStore,
-    ServerConfig, ServerConnection, SignatureScheme,
-};
 use tlsfinger_blocking::{Inbox, raise_descriptor_limit, run_with, seed, wall_time};
 use tlsfinger_core::cert::Certificate;
 use tlsfinger_core::config::{
@@ -36,7 +30,10 @@ use tlsfinger_core::machine::{Job, Stop};
 use tlsfinger_core::report::{Group, Outcome, Report, Status};
 use tlsfinger_core::resolve::ResolvConf;
 use tlsfinger_core::{Input, Notice, Scan};
-use tlsfinger_tests::farm::{Farm, Host, Kind, Pki, Size};
+use tlsfinger_tests::farm::{Farm, Kind, Size};
+
+use figures::{Cpu, Memory, Spread};
+use floors::{Floor, FloorThread};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -56,7 +53,10 @@ fn main() -> Result<()> {
     for part in PARTS {
         let name = part.split('-').next().unwrap_or_default();
         if words.is_empty() || words.iter().any(|word| word == name) {
-            Command::new(std::env::current_exe()?).args(["--part", part]).status()?;
+            let status = Command::new(std::env::current_exe()?).args(["--part", part]).status()?;
+            if !status.success() {
+                return Err(format!("{part}: {status}").into());
+            }
         }
     }
     Ok(())
@@ -459,220 +459,4 @@ fn serve(servers: u32) -> Result<()> {
     out.flush()?;
     std::io::stdin().lines().for_each(drop);
     Ok(())
-}
-
-/// A thread that makes bare handshakes when it is asked to.
-struct FloorThread {
-    asked: Sender<Floor>,
-    told: Receiver<f64>,
-}
-
-/// Which handshakes.
-enum Floor {
-    Chain,
-    Signature,
-}
-
-impl FloorThread {
-    fn start() -> Self {
-        let (asked, questions) = channel();
-        let (answers, told) = channel();
-        std::thread::spawn(move || {
-            let floors = Floors::new();
-            for floor in questions {
-                let config = match floor {
-                    Floor::Chain => &floors.verifying,
-                    Floor::Signature => &floors.signature_only,
-                };
-                if answers.send(floors.handshakes(config)).is_err() {
-                    break;
-                }
-            }
-        });
-        Self { asked, told }
-    }
-
-    /// Tells the microseconds of a client's side of a handshake.
-    fn handshakes(&self, floor: Floor) -> f64 {
-        self.asked.send(floor).expect("it waits");
-        self.told.recv().expect("it answers")
-    }
-}
-
-/// Bare handshakes in memory.
-struct Floors {
-    servers: Vec<(ServerName<'static>, Arc<ServerConfig>)>,
-    verifying: Arc<ClientConfig>,
-    signature_only: Arc<ClientConfig>,
-}
-
-impl Floors {
-    fn new() -> Self {
-        let pki = Pki::default();
-        let hosts = (0..200).map(|number| Host { kind: Kind::Good, number });
-        let servers = hosts.map(|host| {
-            let name = ServerName::try_from(host.name()).expect("is a name");
-            (name, pki.config(host))
-        });
-        let mut roots = RootCertStore::empty();
-        let root = CertificateDer::from_pem_slice(pki.root_pem().as_bytes()).expect("is PEM");
-        roots.add(root).expect("is a root");
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let builder = || {
-            ClientConfig::builder_with_provider(provider.clone())
-                .with_safe_default_protocol_versions()
-                .expect("are there")
-        };
-        let mut verifying = builder().with_root_certificates(roots).with_no_client_auth();
-        verifying.resumption = Resumption::disabled();
-        let mut signature_only = builder()
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(SignatureOnly(provider.clone())))
-            .with_no_client_auth();
-        signature_only.resumption = Resumption::disabled();
-        Self {
-            servers: servers.collect(),
-            verifying: Arc::new(verifying),
-            signature_only: Arc::new(signature_only),
-        }
-    }
-
-    /// Tells the microseconds of a client's side of a handshake.
-    fn handshakes(&self, config: &Arc<ClientConfig>) -> f64 {
-        let mut spent = 0.0;
-        for (name, server) in &self.servers {
-            let mut server = ServerConnection::new(server.clone()).expect("is complete");
-            let (mut to_server, mut to_client) = (Vec::new(), Vec::new());
-            let mut began = thread_micros();
-            let mut client =
-                ClientConnection::new(config.clone(), name.clone()).expect("is complete");
-            loop {
-                while client.wants_write() {
-                    client.write_tls(&mut to_server).expect("memory takes it");
-                }
-                spent += thread_micros() - began;
-                if !client.is_handshaking() {
-                    break;
-                }
-                server.read_tls(&mut &to_server[..]).expect("memory gives it");
-                to_server.clear();
-                server.process_new_packets().expect("the client is right");
-                to_client.clear();
-                while server.wants_write() {
-                    server.write_tls(&mut to_client).expect("memory takes it");
-                }
-                began = thread_micros();
-                let mut rest = &to_client[..];
-                while !rest.is_empty() {
-                    client.read_tls(&mut rest).expect("memory gives it");
-                    client.process_new_packets().expect("the server is right");
-                }
-            }
-            began = thread_micros();
-            drop(client);
-            spent += thread_micros() - began;
-        }
-        spent / self.servers.len() as f64
-    }
-}
-
-/// Verifies the signature of the handshake and nothing else.
-#[derive(Debug)]
-struct SignatureOnly(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for SignatureOnly {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> std::result::Result<ServerCertVerified, TlsError> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> std::result::Result<HandshakeSignatureValid, TlsError> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> std::result::Result<HandshakeSignatureValid, TlsError> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-/// CPU of this thread, in microseconds.
-#[derive(Clone, Copy, Debug, Default)]
-struct Cpu {
-    /// As the kernel counts it, in hundredths of a second.
-    user: f64,
-    all: f64,
-}
-
-impl Cpu {
-    fn now() -> Self {
-        let stat = std::fs::read_to_string("/proc/thread-self/stat").expect("is Linux");
-        let fields: Vec<_> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
-        let ticks = fields[11].parse::<f64>().expect("is a number");
-        Self { user: ticks * 10_000.0, all: thread_micros() }
-    }
-
-    fn since(&self, before: &Self) -> Self {
-        Self { user: self.user - before.user, all: self.all - before.all }
-    }
-
-    fn divided_by(&self, count: u32) -> Self {
-        Self { user: self.user / f64::from(count), all: self.all / f64::from(count) }
-    }
-}
-
-fn thread_micros() -> f64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec as f64 * 1e6 + time.tv_nsec as f64 / 1e3
-}
-
-/// Resident memory in KiB.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Memory(u64);
-
-impl Memory {
-    fn now() -> Result<Self> {
-        let status = std::fs::read_to_string("/proc/self/status")?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).ok_or("no VmRSS")?;
-        Ok(Self(line.split_whitespace().nth(1).ok_or("no number")?.parse()?))
-    }
-}
-
-/// The median of some values, and how far they are apart.
-struct Spread(Vec<f64>);
-
-impl Spread {
-    fn of(values: impl Iterator<Item = f64>) -> Self {
-        let mut values: Vec<_> = values.collect();
-        values.sort_by(f64::total_cmp);
-        Self(values)
-    }
-}
-
-impl std::fmt::Display for Spread {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (median, last) = (self.0[self.0.len() / 2], self.0.len() - 1);
-        write!(f, "{median:9.2}  ({:.2} to {:.2})", self.0[0], self.0[last])
-    }
 }
